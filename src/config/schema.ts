@@ -1,0 +1,244 @@
+import { isIP, isIPv4, isIPv6 } from 'node:net'
+import { z } from 'zod'
+
+/*
+ * The shape of router.yaml, without its modules' own keys (each module brings its schema). What needs more
+ * than one value to judge (overlaps, duplicates, references) lives in check.ts.
+ */
+
+export const InterfaceName = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/,
+    'an interface name has 1 to 15 letters, digits, ".", "_" or "-"',
+  )
+  .describe('A network port as `ip link` names it')
+
+/** Zones that exist without being declared; a network cannot take these names. */
+export const RESERVED_ZONES = ['wan', 'router', 'containers', 'any', 'all', 'lo'] as const
+
+export const NetworkName = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,11}$/,
+    'a network name has 1 to 12 lower-case letters, digits or "-", a letter first',
+  )
+
+/** One label of a host name (RFC 1123 section 2.1, RFC 5891 LDH), lower case, 1 to 63 characters. */
+export const HostLabel = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name has 1 to 63 lower-case letters, digits or "-"')
+
+export const DomainName = z
+  .string()
+  .max(253)
+  .regex(
+    /^(?:[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'a domain name like home.arpa',
+  )
+
+export const Ipv4 = z.string().refine(isIPv4, 'an IPv4 address like 192.0.2.1')
+export const Ipv6 = z.string().refine(isIPv6, 'an IPv6 address like 2001:db8::1')
+export const IpAddress = z.string().refine((s) => isIP(s) !== 0, 'an IPv4 or IPv6 address')
+
+function isCidr(text: string, version: 0 | 4 | 6): boolean {
+  const slash = text.indexOf('/')
+  if (slash < 0) return false
+  const family = isIP(text.slice(0, slash))
+  const length = text.slice(slash + 1)
+  if (family === 0 || (version !== 0 && family !== version) || !/^(0|[1-9]\d{0,2})$/.test(length))
+    return false
+  return Number(length) <= (family === 4 ? 32 : 128)
+}
+export const Ipv4Cidr = z
+  .string()
+  .refine((s) => isCidr(s, 4), 'an IPv4 address with its prefix length, like 10.0.0.1/24')
+export const Ipv6Cidr = z.string().refine((s) => isCidr(s, 6), 'an IPv6 prefix, like fd12:3456:789a::/48')
+export const Cidr = z.string().refine((s) => isCidr(s, 0), 'a prefix like 10.0.0.0/24 or 2001:db8::/32')
+
+export const MacAddress = z
+  .string()
+  .regex(/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/, 'a MAC address like 02:00:5e:10:00:01')
+  .transform((s) => s.toLowerCase())
+
+export const Port = z.int().min(1).max(65535).describe('A TCP or UDP port, 1 to 65535')
+
+/** "443" or "6000-6010", written as a number or a string; the output is always {from, to}. */
+export const PortRange = z
+  .union([Port, z.string().regex(/^\d{1,5}(\s*-\s*\d{1,5})?$/, 'a port like 443 or a range like 6000-6010')])
+  .transform((value, ctx) => {
+    const [from, to = from] = String(value).split('-').map(Number)
+    if (from === undefined || to === undefined || from < 1 || to > 65535 || from > to) {
+      ctx.addIssue({ code: 'custom', message: 'a port like 443 or a range like 6000-6010' })
+      return z.NEVER
+    }
+    return { from, to }
+  })
+export type PortRange = z.output<typeof PortRange>
+
+/** An absolute path of a file on the router that holds a secret or a key: never its content. */
+export const FilePath = z.string().regex(/^\/[^\0\n]*$/, 'an absolute path, like /etc/sekisho/secrets/key')
+
+export const Why = z
+  .string()
+  .max(80)
+  .regex(
+    /^[\p{L}\p{N} .,:;()/+_@=-]*$/u,
+    "words for the rule's comment: letters, digits, spaces and .,:;()/+_@=-",
+  )
+  .describe('Why this exists: it becomes the comment of the nft rule')
+
+const Member = z.union([
+  InterfaceName,
+  z.strictObject({
+    name: InterfaceName,
+    vlan: z.int().min(1).max(4094).describe('IEEE 802.1Q VLAN identifier of the tagged frames'),
+  }),
+])
+
+export const Reservation = z.strictObject({
+  name: HostLabel,
+  mac: MacAddress,
+  address: Ipv4,
+})
+export type Reservation = z.output<typeof Reservation>
+
+const Dhcp = z.strictObject({
+  pools: z
+    .array(
+      z
+        .string()
+        .regex(/^[0-9.]+\s*-\s*[0-9.]+$/, 'a pool like 10.0.0.129 - 10.0.0.254')
+        .refine((s) => s.split('-').every((a) => isIPv4(a.trim())), 'a pool like 10.0.0.129 - 10.0.0.254'),
+    )
+    .min(1)
+    .describe('Address ranges that DHCP hands out, "first - last"'),
+  lease_secs: z.int().min(60).max(31_536_000).default(43_200).describe('Lease time in seconds'),
+  reservations: z.array(Reservation).default([]).describe('Fixed addresses by MAC address'),
+})
+
+/** Services of the router itself that a network may be allowed to use, beyond DHCP, DNS, NTP and ICMP. */
+export const RouterService = z.enum(['ssh', 'ping'])
+export type RouterService = z.output<typeof RouterService>
+
+export const NetworkConfig = z.strictObject({
+  interfaces: z.array(Member).min(1).describe('Ports of this network; several are bridged'),
+  address: Ipv4Cidr.describe("The router's own address in this network, with the prefix length"),
+  subnet_id: z
+    .int()
+    .min(1)
+    .max(65534)
+    .optional()
+    .describe('Number of this network in the IPv6 prefixes and in the lease database; fixed once chosen'),
+  dhcp: Dhcp.optional(),
+  router_access: z
+    .array(RouterService)
+    .optional()
+    .describe(
+      'Services of the router this network may use; default [ssh, ping] for the first network, else [ping]',
+    ),
+})
+export type NetworkConfig = z.output<typeof NetworkConfig>
+
+const wanCommon = {
+  interface: InterfaceName.describe('The port that faces the Internet'),
+  vlan: z.int().min(1).max(4094).optional(),
+  mtu_bytes: z.int().min(1280).max(9000).optional().describe('MTU of the WAN link in bytes'),
+  mac: MacAddress.optional().describe('MAC address to present to the provider'),
+  block_private: z
+    .union([z.literal('auto'), z.boolean()])
+    .default('auto')
+    .describe(
+      'Drop private source addresses from the WAN; auto: unless the WAN address is itself private or CGNAT',
+    ),
+}
+
+export const WanConfig = z.discriminatedUnion('mode', [
+  z.strictObject({
+    mode: z.literal('dhcp'),
+    ...wanCommon,
+    ipv6: z
+      .enum(['auto', 'off'])
+      .default('auto')
+      .describe('auto: router advertisements and DHCPv6-PD; off: none'),
+  }),
+  z.strictObject({
+    mode: z.literal('static'),
+    ...wanCommon,
+    address: Ipv4Cidr,
+    gateway: Ipv4,
+    dns: z.array(IpAddress).default([]).describe("The provider's resolvers, used while our own is down"),
+    ipv6: z.enum(['auto', 'off']).default('auto'),
+    address6: Ipv6Cidr.optional(),
+    gateway6: Ipv6.optional(),
+    prefix6: Ipv6Cidr.optional().describe(
+      'IPv6 prefix routed to us, for the networks; needs address6 and gateway6',
+    ),
+  }),
+])
+export type WanConfig = z.output<typeof WanConfig>
+
+export const Protocol = z.enum(['tcp', 'udp', 'tcp+udp', 'icmp', 'any'])
+
+const Allow = z
+  .strictObject({
+    from: z.string().describe('A network name, wan or containers'),
+    to: z.string().describe('A network name, router or containers'),
+    protocol: Protocol.default('any'),
+    ports: z
+      .array(PortRange)
+      .min(1)
+      .optional()
+      .describe('Destination ports; needs protocol tcp, udp or tcp+udp'),
+    source: z.union([Cidr, IpAddress]).optional(),
+    destination: z.union([Cidr, IpAddress]).optional(),
+    why: Why.optional(),
+  })
+  .describe('Lets new connections pass from one zone to another')
+
+const Forward = z
+  .strictObject({
+    port: PortRange.describe('Port (or range) on the WAN address'),
+    protocol: z.enum(['tcp', 'udp', 'tcp+udp']).default('tcp'),
+    to: Ipv4.describe('The host in one of our networks'),
+    to_port: Port.optional().describe('Its port; default the same'),
+    source: z.union([Ipv4Cidr, Ipv4]).optional().describe('Only from this address or prefix'),
+    why: Why.optional(),
+  })
+  .describe('An IPv4 port forward (DNAT) with hairpin')
+
+const Pinhole = z
+  .strictObject({
+    network: z.string(),
+    interface_id: Ipv6.describe(
+      'The low 64 bits of the host, like ::1c2d:3eff:fe4f:5a6b: survives a new prefix',
+    ),
+    protocol: z.enum(['tcp', 'udp', 'tcp+udp']).default('tcp'),
+    ports: z.array(PortRange).min(1),
+    why: Why.optional(),
+  })
+  .describe('Lets inbound IPv6 from the WAN reach one host')
+
+export const FirewallConfig = z.strictObject({
+  allow: z.array(Allow).default([]),
+  forwards: z.array(Forward).default([]),
+  pinholes: z.array(Pinhole).default([]),
+})
+export type FirewallConfig = z.output<typeof FirewallConfig>
+
+export const RouterConfig = z.strictObject({
+  version: z.literal(1).describe('Version of this file format'),
+  hostname: HostLabel,
+  timezone: z
+    .string()
+    .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone like Asia/Tokyo')
+    .default('UTC')
+    .describe('IANA time zone'),
+  domain: DomainName.default('home.arpa').describe('Domain of the local names (RFC 8375)'),
+  ula_prefix: Ipv6Cidr.optional().describe('Unique local /48 of this site (RFC 4193)'),
+  wan: WanConfig,
+  networks: z.record(NetworkName, NetworkConfig),
+  firewall: FirewallConfig.prefault({}),
+  modules: z.record(z.string(), z.unknown()).default({}).describe('The services, each with its own keys'),
+})
+export type RouterConfig = z.output<typeof RouterConfig>

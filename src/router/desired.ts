@@ -1,0 +1,68 @@
+/*
+ * What the machine should be: plain data, sorted, without timestamps, so that the same router.yaml gives
+ * the same bytes.
+ */
+
+/** Where a generated file may lie on the host; anything else is a bug in a module. */
+export const HOST_ROOTS = [
+  '/etc/systemd/network/',
+  '/etc/systemd/system/',
+  '/etc/sysctl.d/',
+  '/etc/rsyslog.d/',
+  '/etc/docker/daemon.json',
+  '/etc/ppp/',
+  '/etc/modules-load.d/',
+  '/etc/hostname',
+  '/etc/hosts',
+  '/etc/tmpfiles.d/',
+] as const
+
+/** A file of the generation. */
+export interface OwnedFile {
+  /**
+   * Path inside the generation directory: "host/etc/systemd/network/10-sekisho-wan.network" is linked from
+   * /etc/systemd/network/…; "modules/unbound/unbound.conf", "compose.yaml" and "sekisho.nft" are not linked.
+   */
+  readonly path: string
+  readonly text: string
+  readonly mode: number
+  /** Module name, or "core". */
+  readonly owner: string
+  readonly secret?: true
+}
+
+export interface OwnedUnit {
+  readonly name: string
+  readonly owner: string
+  readonly enable: boolean
+}
+
+export interface OwnedVolume {
+  /** Absolute directory on the host: /var/lib/sekisho/<module>/<name>. */
+  readonly path: string
+  readonly owner: string
+  readonly uid: number
+  readonly gid: number
+  readonly mode: number
+  readonly backup: boolean
+}
+
+export interface Check {
+  readonly owner: string
+  readonly service: string
+  readonly command: readonly string[]
+  readonly why: string
+}
+
+export interface DesiredState {
+  readonly files: readonly OwnedFile[]
+  readonly units: readonly OwnedUnit[]
+  readonly volumes: readonly OwnedVolume[]
+  /** Image references the Compose project needs, with the module that builds them. */
+  readonly images: readonly { readonly owner: string; readonly image: string }[]
+  /** Compose service names with their owner. */
+  readonly services: readonly { readonly owner: string; readonly name: string }[]
+  readonly checks: readonly Check[]
+  /** Existing units restarted when a file of the same owner changes: "rsyslog.service". */
+  readonly restarts: readonly { readonly unit: string; readonly path: string }[]
+}

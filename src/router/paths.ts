@@ -1,0 +1,21 @@
+/** The product's places on the router machine. /etc is on the root file system: boot finds it at once. */
+export const PATHS = {
+  config: '/etc/sekisho/router.yaml',
+  secrets: '/etc/sekisho/secrets',
+  /** generations/<n>/, each complete. */
+  generations: '/etc/sekisho/generations',
+  /** Symlink to the generation in use; every linked path in /etc goes through it. */
+  current: '/etc/sekisho/current',
+  /** Symlink to the last confirmed generation: what boot starts. */
+  confirmed: '/etc/sekisho/confirmed',
+  data: '/var/lib/sekisho',
+  run: '/run/sekisho',
+  lock: '/run/sekisho.lock',
+  /** Installed releases: /opt/sekisho/<version>-<hash>/, and the symlink /opt/sekisho/current. */
+  install: '/opt/sekisho',
+} as const
+
+export const COMPOSE_PROJECT = 'sekisho'
+export const NFT_TABLE = 'sekisho'
+/** NFLOG group of the firewall's drop records. */
+export const NFLOG_GROUP = 7
