@@ -186,6 +186,8 @@ export interface RouterModule<S extends z.ZodType = z.ZodType> {
   readonly config: S
   provides?(config: z.output<S>, router: Router): Partial<Record<Capability, Endpoint>>
   readonly requires?: readonly Capability[]
+  /** Extra paths (from the project root) that go into the image's build context, e.g. ["src/recorder"]. */
+  readonly imageSources?: readonly string[]
   check?(ctx: Context<z.output<S>>): readonly Issue[]
   build(ctx: Context<z.output<S>>): ModuleOutput
 }
