@@ -1,0 +1,13 @@
+import { Command } from 'commander'
+import { runTests } from '../testing/run.ts'
+
+/** `sekisho test [NAME...]`: every test, or the parts named. */
+export function testCommand(): Command {
+  return new Command('test')
+    .description('run the tests: all of them, or the parts named (lint, unit, lab, or part of a file name)')
+    .argument('[name...]')
+    .option('--full', 'with the large counts: many restarts, applies and boots')
+    .action(async (names: string[], options: { full?: boolean }) => {
+      process.exitCode = await runTests({ names, full: options.full === true })
+    })
+}

@@ -1,0 +1,272 @@
+import type { Issue } from '../config/issue.ts'
+import type { DesiredState, OwnedFile, OwnedUnit, OwnedVolume } from './desired.ts'
+import { HOST_ROOTS } from './desired.ts'
+import type { Router } from './model.ts'
+import type {
+  Capability,
+  ComposeService,
+  Context,
+  Listen,
+  ModuleOutput,
+  Provided,
+  RouterModule,
+} from './module.ts'
+import { CAPABILITIES } from './module.ts'
+import { PATHS } from './paths.ts'
+import { renderAgent } from './render/agent.ts'
+import { renderCompose } from './render/compose.ts'
+import { generatedHeader } from './render/header.ts'
+import { renderHostFiles } from './render/host-files.ts'
+import { renderNetworkd } from './render/networkd.ts'
+import { renderNft } from './render/nft.ts'
+import { renderSysctl } from './render/sysctl.ts'
+import { renderUnits } from './render/units.ts'
+
+/** A module of the file: its declaration, its validated config, and the reference of the image it builds. */
+export interface ModuleUse {
+  readonly module: RouterModule
+  readonly config: unknown
+  readonly image?: string
+}
+
+export type Compiled =
+  | {
+      readonly ok: true
+      readonly desired: DesiredState
+      readonly outputs: ReadonlyMap<string, ModuleOutput>
+      readonly warnings: readonly Issue[]
+    }
+  | { readonly ok: false; readonly issues: readonly Issue[] }
+
+const CORE = 'core'
+
+/**
+ * Turns the router and its modules into everything the machine should be. Pure: the same input gives the
+ * same bytes. What modules find wrong, and what only shows when all of them are seen (ports that clash,
+ * capabilities nobody provides), comes back as issues, all at once.
+ */
+export function compile(router: Router, uses: readonly ModuleUse[]): Compiled {
+  const sorted = uses.toSorted((a, b) => (a.module.name < b.module.name ? -1 : 1))
+  const provided = sorted.flatMap((use) => providedBy(use, router))
+  const contexts = sorted.map((use) => ({ use, ctx: contextOf(use, router, provided) }))
+  const issues: Issue[] = contexts.flatMap(({ use: { module }, ctx }) => [
+    ...missingCapabilities(module, provided),
+    ...(module.check?.(ctx) ?? []),
+  ])
+  if (issues.some(isError)) return { ok: false, issues }
+
+  const outputs = new Map(contexts.map(({ use, ctx }) => [use.module.name, use.module.build(ctx)]))
+  issues.push(...clashes(outputs))
+  if (issues.some(isError)) return { ok: false, issues }
+
+  return { ok: true, desired: desiredState(router, sorted, outputs, provided), outputs, warnings: issues }
+}
+
+function isError(issue: Issue): boolean {
+  return issue.severity !== 'warning'
+}
+
+function providedBy({ module, config }: ModuleUse, router: Router): Provided[] {
+  const endpoints = module.provides?.(config, router) ?? {}
+  return CAPABILITIES.flatMap((capability) => {
+    const endpoint = endpoints[capability]
+    return endpoint ? [{ ...endpoint, capability, module: module.name }] : []
+  })
+}
+
+function contextOf(
+  { module, config }: ModuleUse,
+  router: Router,
+  all: readonly Provided[],
+): Context<unknown> {
+  return {
+    config,
+    router,
+    provided: (capability: Capability) =>
+      all.filter((p) => p.capability === capability && p.module !== module.name),
+    dataPath: (volume) => `${PATHS.data}/${module.name}/${volume}`,
+    runPath: `${PATHS.run}/${module.name}`,
+  }
+}
+
+function missingCapabilities(module: RouterModule, provided: readonly Provided[]): Issue[] {
+  return (module.requires ?? [])
+    .filter((capability) => !provided.some((p) => p.capability === capability && p.module !== module.name))
+    .map((capability) => ({
+      path: ['modules', module.name],
+      message: `needs "${capability}", which no module in this file provides`,
+      fix: `add a module that provides ${capability}`,
+    }))
+}
+
+interface Bound extends Listen {
+  readonly module: string
+}
+
+function clashes(outputs: ReadonlyMap<string, ModuleOutput>): Issue[] {
+  const bound: Bound[] = [...outputs].flatMap(([module, output]) =>
+    output.services.flatMap((service) => [
+      ...(service.network === 'host' ? service.listens : []).map((listen) => ({ ...listen, module })),
+      ...(service.publish ?? []).map(({ protocol, port }) => ({ protocol, port, module })),
+    ]),
+  )
+  return bound.flatMap((a, i) =>
+    bound
+      .slice(i + 1)
+      .filter((b) => a.module !== b.module && overlap(a, b))
+      .map((b) => ({
+        path: ['modules', b.module],
+        message: `listens on ${b.protocol} port ${b.port}, which module ${a.module} already uses`,
+        fix: `remove one of the two modules or give one another port`,
+      })),
+  )
+}
+
+function overlap(a: Listen, b: Listen): boolean {
+  if (a.protocol !== b.protocol || a.port !== b.port) return false
+  return !a.addresses || !b.addresses || a.addresses.some((address) => b.addresses?.includes(address))
+}
+
+function desiredState(
+  router: Router,
+  uses: readonly ModuleUse[],
+  outputs: ReadonlyMap<string, ModuleOutput>,
+  provided: readonly Provided[],
+): DesiredState {
+  const openings = [...outputs].flatMap(([owner, output]) =>
+    output.openings.map((opening) => ({ owner, opening })),
+  )
+  const composeModules = uses.map(({ module, image }) => ({
+    name: module.name,
+    output: outputOf(outputs, module.name),
+    image,
+  }))
+  const coreUnits = renderUnits(router)
+  const core: OwnedFile[] = [
+    coreFile('compose.yaml', renderCompose(composeModules)),
+    coreFile('sekisho.nft', renderNft({ router, openings })),
+    coreFile('agent.json', renderAgent(router, provided)),
+    coreFile('host/etc/sysctl.d/90-sekisho.conf', renderSysctl(router)),
+    coreFile('host/etc/tmpfiles.d/sekisho-modules.conf', renderTmpfiles(outputs)),
+    ...renderNetworkd(router).map((file) => coreFile(file.path, file.text)),
+    ...renderHostFiles(router).map((file) => coreFile(file.path, file.text)),
+    ...coreUnits.map((unit) => coreFile(`host/etc/systemd/system/${unit.name}`, unit.text)),
+  ]
+  const files = [...core, ...[...outputs].flatMap(([owner, output]) => moduleFiles(owner, output))]
+  const units: OwnedUnit[] = [
+    ...coreUnits.map((unit) => ({ name: unit.name, owner: CORE, enable: unit.enable !== false })),
+    ...[...outputs].flatMap(([owner, output]) =>
+      (output.host?.units ?? []).map((unit) => ({ name: unit.name, owner, enable: unit.enable !== false })),
+    ),
+  ]
+  return {
+    files: sortBy(files, (file) => file.path),
+    units: sortBy(units, (unit) => unit.name),
+    volumes: sortBy(
+      [...outputs].flatMap(([owner, output]) => volumesOf(owner, output)),
+      (volume) => volume.path,
+    ),
+    images: composeModules.flatMap(({ name, image }) => (image ? [{ owner: name, image }] : [])),
+    services: sortBy(
+      [...outputs].flatMap(([owner, output]) =>
+        output.services.map((service) => ({ owner, name: service.name })),
+      ),
+      (service) => service.name,
+    ),
+    checks: [...outputs].flatMap(([owner, output]) =>
+      (output.checks ?? []).map((check) => ({ owner, ...check })),
+    ),
+    restarts: [...outputs].flatMap(([, output]) =>
+      (output.host?.restarts ?? []).flatMap((unit) =>
+        (output.host?.files ?? []).map((file) => ({ unit, path: `host${file.path}` })),
+      ),
+    ),
+  }
+}
+
+function outputOf(outputs: ReadonlyMap<string, ModuleOutput>, name: string): ModuleOutput {
+  const output = outputs.get(name)
+  if (!output) throw new Error(`module ${name} was not built`)
+  return output
+}
+
+function coreFile(path: string, text: string): OwnedFile {
+  return { path, text, mode: 0o644, owner: CORE }
+}
+
+function moduleFiles(owner: string, output: ModuleOutput): OwnedFile[] {
+  const own = output.files.map((file) => ({
+    ...file,
+    path: `modules/${owner}/${relative(owner, file.path)}`,
+  }))
+  const host = (output.host?.files ?? []).map((file) => ({
+    ...file,
+    path: `host${hostPath(owner, file.path)}`,
+  }))
+  const units = (output.host?.units ?? []).map((unit) => ({
+    path: `host/etc/systemd/system/${relative(owner, unit.name)}`,
+    text: unit.text,
+  }))
+  const sysctls = Object.entries(output.host?.sysctls ?? {}).map(([key, value]) => `${key} = ${value}\n`)
+  const sysctlFile = {
+    path: `host/etc/sysctl.d/91-sekisho-${owner}.conf`,
+    text: generatedHeader(owner) + sysctls.sort().join(''),
+  }
+  return [...own, ...host, ...units, ...(sysctls.length > 0 ? [sysctlFile] : [])].map((file) => {
+    const { path, text } = file
+    const secret = 'secret' in file && file.secret === true
+    const mode = 'mode' in file && file.mode !== undefined ? file.mode : 0o644
+    return { path, text, owner, mode: secret ? 0o400 : mode, ...(secret && { secret: true as const }) }
+  })
+}
+
+function relative(owner: string, path: string): string {
+  if (path.startsWith('/') || path.split('/').some((part) => part === '' || part === '..' || part === '.')) {
+    throw new Error(`module ${owner}: ${JSON.stringify(path)} must be a path inside its own folder`)
+  }
+  return path
+}
+
+function hostPath(owner: string, path: string): string {
+  const clean =
+    path.startsWith('/') &&
+    !path
+      .split('/')
+      .slice(1)
+      .some((p) => p === '' || p === '..' || p === '.')
+  if (!clean || !HOST_ROOTS.some((root) => (root.endsWith('/') ? path.startsWith(root) : path === root))) {
+    throw new Error(`module ${owner}: ${JSON.stringify(path)} is not under one of ${HOST_ROOTS.join(' ')}`)
+  }
+  return path
+}
+
+function volumesOf(owner: string, output: ModuleOutput): OwnedVolume[] {
+  return output.data.map((volume) => {
+    const { uid, gid } = ids(volume.owner ?? '0:0')
+    const path = `${PATHS.data}/${owner}/${relative(owner, volume.name)}`
+    return { path, owner, uid, gid, mode: volume.mode ?? 0o750, backup: volume.backup }
+  })
+}
+
+function ids(user: string): { uid: number; gid: number } {
+  const match = /^(\d+):(\d+)$/.exec(user)
+  if (!match) throw new Error(`${JSON.stringify(user)} is not uid:gid`)
+  return { uid: Number(match[1]), gid: Number(match[2]) }
+}
+
+/** /run is empty after a boot: tmpfiles.d(5) makes the modules' runtime directories before Docker starts. */
+function renderTmpfiles(outputs: ReadonlyMap<string, ModuleOutput>): string {
+  const lines = [...outputs].flatMap(([owner, output]) => {
+    const service: ComposeService | undefined = output.services.find((s) =>
+      s.mounts?.some((m) => m.kind === 'run'),
+    )
+    if (!service) return []
+    const { uid, gid } = ids(service.user ?? '65534:65534')
+    return [`d ${PATHS.run}/${owner} 0750 ${uid} ${gid} -\n`]
+  })
+  return generatedHeader(CORE) + lines.join('')
+}
+
+function sortBy<T>(items: readonly T[], key: (item: T) => string): T[] {
+  return items.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0))
+}

@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { z } from 'zod'
+
+/** What a part of the test run came to; `failed` counts skipped tests and files that did not load as well. */
+interface Tally {
+  readonly passed: number
+  readonly failed: number
+}
+
+const ROOT = new URL('../..', import.meta.url).pathname
+const BIN = join(ROOT, 'node_modules')
+
+/** The linters; each is one test. */
+const LINTERS: Readonly<Record<string, readonly string[]>> = {
+  biome: ['@biomejs/biome/bin/biome', 'check', '.'],
+  oxlint: ['oxlint/bin/oxlint', '--type-aware', '--deny-warnings', 'src', 'tests'],
+  tsc: ['typescript/bin/tsc', '--noEmit'],
+  knip: ['knip/bin/knip.js'],
+}
+
+export interface TestOptions {
+  /** Part names: lint, a linter, unit, lab, or part of a test file's path. None means everything. */
+  readonly names: readonly string[]
+  /** Run the large counts too (hundreds of applies, restarts, boots). */
+  readonly full: boolean
+}
+
+/** Runs the tests asked for and prints the closing line "N passed, N failed"; returns the exit code. */
+export async function runTests({ names, full }: TestOptions): Promise<number> {
+  const env = { ...process.env, ...(full && { SEKISHO_FULL: '1' }) }
+  const tallies: Tally[] = []
+  for (const [name, argv] of Object.entries(LINTERS)) {
+    if (names.length > 0 && !names.includes('lint') && !names.includes(name)) continue
+    process.stdout.write(`\n== ${name}\n`)
+    tallies.push((await run(argv, env)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
+  }
+  const filters = names.filter((name) => name !== 'lint' && !(name in LINTERS))
+  if (names.length === 0 || filters.length > 0) {
+    const projects = filters.filter((name) => name === 'unit' || name === 'lab')
+    const paths = filters.filter((name) => !projects.includes(name))
+    for (const project of ['unit', 'lab']) {
+      if (projects.length > 0 && paths.length === 0 && !projects.includes(project)) continue
+      process.stdout.write(`\n== ${project}\n`)
+      tallies.push(await runVitest(project, projects.includes(project) ? [] : paths, env))
+    }
+  }
+  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)
+  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
+  if (passed + failed === 0) {
+    process.stderr.write(`no test matches ${names.join(' ')}\n`)
+    return 1
+  }
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+  return failed === 0 ? 0 : 1
+}
+
+const Report = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      assertionResults: z.array(z.object({ status: z.string() })),
+    }),
+  ),
+})
+
+async function runVitest(project: string, paths: readonly string[], env: NodeJS.ProcessEnv): Promise<Tally> {
+  const folder = mkdtempSync(join(tmpdir(), 'sekisho-test-'))
+  const file = join(folder, 'report.json')
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+    const argv = [
+      'vitest/vitest.mjs',
+      'run',
+      '--project',
+      project,
+      '--passWithNoTests',
+      ...reporters,
+      ...paths,
+    ]
+    const code = await run(argv, env)
+    const report = Report.parse(JSON.parse(readFileSync(file, 'utf8')))
+    const broken = report.testResults.filter(
+      (suite) =>
+        suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed'),
+    )
+    for (const suite of broken) process.stdout.write(`${basename(suite.name)} did not run to its end\n`)
+    const failed = report.numFailedTests + report.numPendingTests + report.numTodoTests + broken.length
+    // An error outside any test (an unhandled rejection) fails the run and no test.
+    return { passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const [script = '', ...args] = argv
+  const child = spawn(process.execPath, [join(BIN, script), ...args], { cwd: ROOT, env, stdio: 'inherit' })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+}
