@@ -16,7 +16,7 @@ import { PATHS } from './paths.ts'
 import { renderAgent } from './render/agent.ts'
 import { renderCompose } from './render/compose.ts'
 import { generatedHeader } from './render/header.ts'
-import { renderHostFiles } from './render/host-files.ts'
+import { renderHostFiles, renderHostLinks } from './render/host-files.ts'
 import { renderNetworkd } from './render/networkd.ts'
 import { renderNft } from './render/nft.ts'
 import { renderSysctl } from './render/sysctl.ts'
@@ -154,7 +154,12 @@ function desiredState(
   ]
   const files = [...core, ...[...outputs].flatMap(([owner, output]) => moduleFiles(owner, output))]
   const units: OwnedUnit[] = [
-    ...coreUnits.map((unit) => ({ name: unit.name, owner: CORE, enable: unit.enable !== false })),
+    ...coreUnits.map(({ name, enable, watches }) => ({
+      name,
+      owner: CORE,
+      enable: enable !== false,
+      ...(watches && { watches }),
+    })),
     ...[...outputs].flatMap(([owner, output]) =>
       (output.host?.units ?? []).map((unit) => ({ name: unit.name, owner, enable: unit.enable !== false })),
     ),
@@ -169,10 +174,15 @@ function desiredState(
     images: composeModules.flatMap(({ name, image }) => (image ? [{ owner: name, image }] : [])),
     services: sortBy(
       [...outputs].flatMap(([owner, output]) =>
-        output.services.map((service) => ({ owner, name: service.name })),
+        output.services.map((service) => ({
+          owner,
+          name: service.name,
+          ...(service.network === 'host' && { listens: service.listens }),
+        })),
       ),
       (service) => service.name,
     ),
+    links: renderHostLinks(router),
     checks: [...outputs].flatMap(([owner, output]) =>
       (output.checks ?? []).map((check) => ({ owner, ...check })),
     ),

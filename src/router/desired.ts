@@ -1,3 +1,5 @@
+import type { Listen } from './module.ts'
+
 /*
  * What the machine should be: plain data, sorted, without timestamps, so that the same router.yaml gives
  * the same bytes.
@@ -35,6 +37,15 @@ export interface OwnedUnit {
   readonly name: string
   readonly owner: string
   readonly enable: boolean
+  /** Paths inside the generation whose change restarts it, beside its own text. */
+  readonly watches?: readonly string[]
+}
+
+/** A symlink on the host that leads elsewhere than into the generation: /etc/localtime, /etc/resolv.conf. */
+export interface OwnedLink {
+  readonly path: string
+  readonly target: string
+  readonly owner: string
 }
 
 export interface OwnedVolume {
@@ -60,8 +71,13 @@ export interface DesiredState {
   readonly volumes: readonly OwnedVolume[]
   /** Image references the Compose project needs, with the module that builds them. */
   readonly images: readonly { readonly owner: string; readonly image: string }[]
-  /** Compose service names with their owner. */
-  readonly services: readonly { readonly owner: string; readonly name: string }[]
+  /** Compose service names with their owner, and what those on the host's network bind there. */
+  readonly services: readonly {
+    readonly owner: string
+    readonly name: string
+    readonly listens?: readonly Listen[]
+  }[]
+  readonly links?: readonly OwnedLink[]
   readonly checks: readonly Check[]
   /** Existing units restarted when a file of the same owner changes: "rsyslog.service". */
   readonly restarts: readonly { readonly unit: string; readonly path: string }[]

@@ -1,0 +1,91 @@
+import type { Router } from '../model.ts'
+import type { Unit } from '../module.ts'
+import { PATHS } from '../paths.ts'
+import { generatedHeader } from './header.ts'
+
+/** A unit of the core; `watches` are paths of the generation whose change restarts it. */
+export interface CoreUnit extends Unit {
+  readonly watches?: readonly string[]
+}
+
+/** The core's systemd.unit(5) files: the way back after a crash, the firewall, and the host agent. */
+export function renderUnits(_router: Router): CoreUnit[] {
+  return [
+    { name: 'sekisho-boot.service', text: BOOT },
+    { name: 'sekisho-firewall.service', text: FIREWALL },
+    { name: 'sekishod.service', text: AGENT, watches: ['agent.json'] },
+  ]
+}
+
+const BOOT = `${generatedHeader('core')}
+[Unit]
+Description=Sekisho: go back to the confirmed configuration
+DefaultDependencies=no
+After=systemd-remount-fs.service
+Before=sysinit.target systemd-sysctl.service systemd-modules-load.service systemd-tmpfiles-setup.service systemd-networkd.service network-pre.target
+Conflicts=shutdown.target
+Before=shutdown.target
+RequiresMountsFor=/etc/sekisho
+ConditionPathExists=${PATHS.confirmed}/boot.sh
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh ${PATHS.confirmed}/boot.sh
+
+[Install]
+WantedBy=sysinit.target
+`
+
+const FIREWALL = `${generatedHeader('core')}
+[Unit]
+Description=Sekisho: firewall, then forwarding
+DefaultDependencies=no
+After=sekisho-boot.service systemd-modules-load.service systemd-sysctl.service local-fs.target
+Wants=network-pre.target
+Before=network-pre.target systemd-networkd.service docker.service
+Conflicts=shutdown.target
+Before=shutdown.target
+ConditionPathExists=${PATHS.current}/sekisho.nft
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh ${PATHS.current}/firewall.sh
+TimeoutStartSec=60
+
+[Install]
+WantedBy=sysinit.target
+`
+
+const AGENT = `${generatedHeader('core')}
+[Unit]
+Description=Sekisho: host agent (names of leases, IPv6 routes, WAN watchdog)
+After=sekisho-firewall.service systemd-networkd.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=${PATHS.install}/current/bin/node ${PATHS.install}/current/src/agent/main.ts
+Restart=always
+RestartSec=2
+UMask=0022
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER
+NoNewPrivileges=yes
+ProtectSystem=strict
+ReadWritePaths=/run ${PATHS.data}
+ProtectHome=yes
+PrivateTmp=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectClock=yes
+ProtectHostname=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=multi-user.target
+`
