@@ -131,13 +131,16 @@ const trim = [
   '--aptopt=Acquire::Languages "none"',
 ]
 
-/** How this machine's apt reaches the archive (proxy, own CA), as mmdebstrap options. */
 async function aptNetworkOptions(): Promise<string[]> {
+  return (await aptNetworkSettings()).map((line) => `--aptopt=${line}`)
+}
+
+/** How this machine's apt reaches the archive (proxy, own CA), as lines of apt.conf(5). */
+export async function aptNetworkSettings(): Promise<string[]> {
   const { stdout } = await run(['apt-config', 'dump', '--format', '%F "%v";%n', 'Acquire'])
   return stdout
     .split('\n')
     .filter((line) =>
       /^Acquire::https?::([^ ]*::)?(Proxy|CaInfo|Verify-Peer|Verify-Host)\b.* ".+";$/i.test(line),
     )
-    .map((line) => `--aptopt=${line}`)
 }
