@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import type { AgentConfig } from '../router/render/agent.ts'
+import { AdvertiseJob } from './advertise-job.ts'
+import { HolderStore } from './holder-store.ts'
+import { JobLoop } from './job-loop.ts'
+import { NamesJob } from './names-job.ts'
+import { ResolvConfJob } from './resolv-conf-job.ts'
+import { type JobStatus, nextJobStatus } from './status.ts'
+import { StatusJob } from './status-job.ts'
+
+/** Folders the agent reads and writes; the defaults are the product's own, tests bring theirs. */
+export interface AgentPaths {
+  /** resolv.conf and agent/status.json: /run/sekisho. */
+  readonly run: string
+  /** What outlives a boot: /var/lib/sekisho/agent. */
+  readonly state: string
+  /** networkd's volatile configuration: /run/systemd/network. */
+  readonly networkd: string
+  /** networkd's link states: /run/systemd/netif/links. */
+  readonly links: string
+}
+
+/** The agent's jobs for one configuration; a new configuration is a new Agent. */
+export class Agent {
+  readonly #loops: JobLoop[] = []
+  readonly #closers: (() => void)[] = []
+  readonly #outcomes: Record<string, JobStatus> = {}
+  readonly #log: (line: string) => void
+
+  constructor(config: AgentConfig, paths: AgentPaths, startedAt: string, log: (line: string) => void) {
+    this.#log = log
+
+    const names = this.#names(config, paths)
+    const advertise = new AdvertiseJob(config, paths.networkd)
+    const advertiseLoop = this.#loop('advertise', () => advertise.run(), 2000)
+    const resolvConf = new ResolvConfJob(config, join(paths.run, 'resolv.conf'), paths.links, () => {
+      // networkd writes a link's state whenever anything about the link changed: a hint for every job.
+      resolvConfLoop.poke()
+      advertiseLoop.poke()
+      statusLoop.poke()
+    })
+    const resolvConfLoop = this.#loop('resolv.conf', () => resolvConf.run(), 30_000)
+    this.#closers.push(() => resolvConf.close())
+    const status = new StatusJob(join(paths.run, 'agent/status.json'), config.wan.device, startedAt, () => ({
+      ...(names === undefined ? {} : { names: names.status() }),
+      defaultRouter6: advertise.status(),
+      resolvers: resolvConf.status(),
+      jobs: this.#outcomes,
+    }))
+    const statusLoop = this.#loop('status', () => status.run(), 3000)
+  }
+
+  start(): void {
+    for (const loop of this.#loops) loop.start()
+  }
+
+  /** Ends every job; files and names stay as they are, for whoever comes next. */
+  async stop(): Promise<void> {
+    for (const close of this.#closers) close()
+    await Promise.all(this.#loops.map((loop) => loop.stop()))
+  }
+
+  #names(config: AgentConfig, paths: AgentPaths): NamesJob | undefined {
+    if (config.names === undefined) return undefined
+    const store = new HolderStore(join(paths.state, 'holders.json'))
+    const job = new NamesJob(config, config.names, store, () => loop.poke())
+    const loop = this.#loop('names', () => job.run(), 2000)
+    this.#closers.push(() => job.close())
+    return job
+  }
+
+  #loop(name: string, run: () => Promise<void>, everyMs: number): JobLoop {
+    const loop = new JobLoop({
+      run,
+      everyMs,
+      settleMs: 200,
+      onOutcome: (error) => {
+        const before = this.#outcomes[name]
+        this.#outcomes[name] = nextJobStatus(before, error, new Date().toISOString())
+        if (error !== undefined) this.#log(`${name}: ${error}`)
+        else if (before !== undefined) this.#log(`${name}: works again`)
+      },
+    })
+    this.#loops.push(loop)
+    return loop
+  }
+}

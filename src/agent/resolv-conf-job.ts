@@ -1,0 +1,51 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { AgentConfig } from '../router/render/agent.ts'
+import { DirectoryWatch } from './directory-watch.ts'
+import { linkDnsServers, renderResolvConf } from './resolv-conf.ts'
+import { writeAtomic } from './write-atomic.ts'
+
+/** Writes resolv.conf for the router itself: our resolver, then what the WAN offers. */
+export class ResolvConfJob {
+  readonly #config: AgentConfig
+  readonly #path: string
+  readonly #links: string
+  readonly #watch: DirectoryWatch
+  #fallback: readonly string[] = []
+
+  /** `links` is networkd's folder of link states, /run/systemd/netif/links. */
+  constructor(config: AgentConfig, path: string, links: string, poke: () => void) {
+    this.#config = config
+    this.#path = path
+    this.#links = links
+    this.#watch = new DirectoryWatch(links, poke)
+  }
+
+  async run(): Promise<void> {
+    await this.#watch.ensure()
+    this.#fallback = this.#config.wan.dns ?? (await this.#dhcpServers()) ?? this.#fallback
+    await mkdir(dirname(this.#path), { recursive: true })
+    const { resolver, domain } = this.#config
+    await writeAtomic(
+      this.#path,
+      renderResolvConf({ fallback: this.#fallback, domain, ...(resolver === undefined ? {} : { resolver }) }),
+    )
+  }
+
+  /** The WAN's resolvers now in use as fallback. */
+  status(): readonly string[] {
+    return this.#fallback
+  }
+
+  close(): void {
+    this.#watch.close()
+  }
+
+  /** Undefined while networkd says nothing about the link (it restarts): then the last ones known stay. */
+  async #dhcpServers(): Promise<string[] | undefined> {
+    const { device } = this.#config.wan
+    const index = (await readFile(`/sys/class/net/${device}/ifindex`, 'utf8').catch(() => '')).trim()
+    if (!/^\d+$/.test(index)) return undefined
+    return readFile(`${this.#links}/${index}`, 'utf8').then(linkDnsServers, () => undefined)
+  }
+}

@@ -1,0 +1,28 @@
+/** A default route must have been there this long before hosts are told of it, in milliseconds. */
+export const ROUTE_SETTLE_MS = 1000
+/** And gone this long before they are told to forget us: a renewal or a new advertisement may replace it. */
+export const ROUTE_GRACE_MS = 5000
+
+/**
+ * Whether to announce ourselves as a default router (RFC 7084 section 4.3, G-4): the default route's presence,
+ * with short changes left out. Times are milliseconds on one monotonic clock.
+ */
+export class RouterLifetime {
+  #announced: boolean | undefined
+  #changedAt = 0
+
+  /** Takes the route's presence now and returns what to announce. */
+  observe(present: boolean, now: number): boolean {
+    if (this.#announced === undefined || present === this.#announced) {
+      // The first look decides at once: after a start there is nothing to smooth.
+      this.#announced = present
+      this.#changedAt = now
+      return present
+    }
+    if (now - this.#changedAt >= (present ? ROUTE_SETTLE_MS : ROUTE_GRACE_MS)) {
+      this.#announced = present
+      this.#changedAt = now
+    }
+    return this.#announced
+  }
+}

@@ -1,0 +1,59 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { uptime } from 'node:os'
+import { dirname } from 'node:path'
+import { type AgentStatus, isWanUp } from './status.ts'
+import { readWanState } from './wan-state.ts'
+import { writeAtomic } from './write-atomic.ts'
+
+type Rest = Pick<AgentStatus, 'names' | 'defaultRouter6' | 'resolvers' | 'jobs'>
+
+/** Observes the WAN and writes status.json whenever something in it changed. */
+export class StatusJob {
+  readonly #path: string
+  readonly #device: string
+  readonly #startedAt: string
+  readonly #rest: () => Rest
+  #up: boolean | undefined
+  #since = { since: '', sinceUptimeSecs: 0 }
+
+  constructor(path: string, device: string, startedAt: string, rest: () => Rest) {
+    this.#path = path
+    this.#device = device
+    this.#startedAt = startedAt
+    this.#rest = rest
+  }
+
+  async run(): Promise<void> {
+    const wan = await readWanState(this.#device)
+    const up = isWanUp(wan)
+    if (up !== this.#up) {
+      const before = this.#up === undefined ? await this.#before(up) : undefined
+      this.#since = before ?? {
+        since: new Date().toISOString(),
+        sinceUptimeSecs: Math.floor(uptime()),
+      }
+      this.#up = up
+    }
+    const status: AgentStatus = {
+      version: 1,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      wan: { ...wan, up, ...this.#since },
+      ...this.#rest(),
+    }
+    await mkdir(dirname(this.#path), { recursive: true })
+    await writeAtomic(this.#path, `${JSON.stringify(status, null, 2)}\n`)
+  }
+
+  /** An agent that was restarted goes on counting where the last one, of the same boot, saw the same. */
+  async #before(up: boolean): Promise<{ since: string; sinceUptimeSecs: number } | undefined> {
+    try {
+      const { wan }: Partial<AgentStatus> = JSON.parse(await readFile(this.#path, 'utf8'))
+      if (wan?.device !== this.#device || wan.up !== up) return undefined
+      if (typeof wan.since !== 'string' || typeof wan.sinceUptimeSecs !== 'number') return undefined
+      return { since: wan.since, sinceUptimeSecs: wan.sinceUptimeSecs }
+    } catch {
+      return undefined
+    }
+  }
+}
