@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { type RunResult, run } from '../build/run.ts'
+import { enterProcess } from './namespaces.ts'
+import type { ProcessId } from './process-id.ts'
+import type { HostName } from './topology.ts'
+
+export interface ExecOptions {
+  readonly input?: string | Uint8Array
+  /** Milliseconds, default 60 000; afterwards the command is killed and the code is 124. */
+  readonly timeout?: number
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A command that runs in the background of a host. */
+export interface Running {
+  /** What it has printed so far. */
+  readonly output: () => string
+  /** Resolves with its exit code. */
+  readonly done: Promise<number>
+  /** Resolves when a line of its output contains the text or matches; rejects when it ends without. */
+  waitFor(pattern: string | RegExp): Promise<void>
+  /** Ends it and everything it holds, and returns all it printed. */
+  stop(): Promise<string>
+}
+
+export interface Capture {
+  /** Waits for what is under way, ends the capture and returns tcpdump's lines, one per packet. */
+  stop(options?: { readonly settleMs?: number }): Promise<string[]>
+}
+
+/** One machine of the lab, simple host or router, seen from the tests: it runs commands and captures packets. */
+export class Host {
+  readonly name: HostName
+  readonly #root: ProcessId
+  readonly #process: () => number
+
+  /** `process` gives the number, within the lab, of a process in the host's namespaces: a reboot changes it. */
+  constructor(name: HostName, root: ProcessId, process: () => number) {
+    this.name = name
+    this.#root = root
+    this.#process = process
+  }
+
+  /** The full argument vector that runs `argv` in this host as root in a login's environment. */
+  command(
+    argv: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly death?: 'KILL' | 'INT' } = {},
+  ): string[] {
+    const environment = {
+      HOME: '/root',
+      USER: 'root',
+      LOGNAME: 'root',
+      SHELL: '/bin/bash',
+      LANG: 'C.UTF-8',
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      ...(process.env.TERM === undefined ? {} : { TERM: process.env.TERM }),
+      ...options.env,
+    }
+    return [
+      ...enterProcess(this.#root, this.#process()),
+      // A killed nsenter must not leave its command running.
+      ...['setpriv', `--pdeathsig=${options.death ?? 'KILL'}`, '--'],
+      ...[
+        'env',
+        '-i',
+        '-C',
+        '/root',
+        ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
+      ],
+      ...argv,
+    ]
+  }
+
+  exec(argv: readonly string[], options: ExecOptions = {}): Promise<RunResult> {
+    const { timeout = 60_000, input, env } = options
+    return run(this.command(argv, env === undefined ? {} : { env }), {
+      timeout,
+      ...(input === undefined ? {} : { input }),
+    })
+  }
+
+  /** Runs a command that must succeed and returns its standard output; throws with what it said otherwise. */
+  async execOk(argv: readonly string[], options: ExecOptions = {}): Promise<string> {
+    const result = await this.exec(argv, options)
+    if (result.code !== 0) {
+      const said = `${result.stdout}${result.stderr}`.trim().split('\n').slice(-15).join('\n')
+      throw new Error(`${this.name}: ${argv.join(' ')} ended with code ${result.code}: ${said}`)
+    }
+    return result.stdout
+  }
+
+  spawn(argv: readonly string[], options: { readonly death?: 'KILL' | 'INT' } = {}): Running {
+    const [file = '', ...args] = this.command(argv, options)
+    return follow(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+  }
+
+  /** Captures packets on an interface with tcpdump; it is running when this resolves. */
+  async capture(port: string, filter = '', options: readonly string[] = ['-e']): Promise<Capture> {
+    const tcpdump = ['tcpdump', '-nn', '-l', '--immediate-mode', '-i', port, ...options]
+    const running = this.spawn([...tcpdump, ...(filter === '' ? [] : ['--', filter])], { death: 'INT' })
+    await running.waitFor(/listening on/)
+    return {
+      async stop({ settleMs = 300 } = {}) {
+        await new Promise((resolve) => setTimeout(resolve, settleMs))
+        const said = await running.stop()
+        // Packets begin with the time; a packet's further lines are indented.
+        return said
+          .replaceAll(/\n[ \t]+/g, ' ')
+          .split('\n')
+          .filter((line) => /^\d\d:\d\d:\d\d\./.test(line))
+      },
+    }
+  }
+
+  /** Copies bytes into a file of this host, making its folder. */
+  async writeFile(path: string, content: string | Uint8Array, mode = '0644'): Promise<void> {
+    const script = 'mkdir -p -- "$(dirname -- "$1")" && cat >"$1" && chmod "$2" "$1"'
+    await this.execOk(['sh', '-c', script, 'write', path, mode], { input: content })
+  }
+}
+
+function follow(child: ChildProcess): Running {
+  let said = ''
+  const listeners = new Set<() => void>()
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8')
+    stream?.on('data', (text: string) => {
+      said += text
+      for (const listener of listeners) listener()
+    })
+  }
+  let ended = false
+  const done = new Promise<number>((resolve) => {
+    child.on('error', () => resolve(127))
+    child.on('close', (code) => resolve(code ?? 137))
+  }).then((code) => {
+    ended = true
+    for (const listener of listeners) listener()
+    return code
+  })
+  return {
+    output: () => said,
+    done,
+    waitFor(pattern) {
+      return new Promise((resolve, reject) => {
+        function look(): void {
+          if (typeof pattern === 'string' ? said.includes(pattern) : pattern.test(said)) resolve()
+          else if (ended) reject(new Error(`ended before it said ${pattern}: ${said.trim()}`))
+          else return
+          listeners.delete(look)
+        }
+        listeners.add(look)
+        look()
+      })
+    },
+    async stop() {
+      child.kill('SIGKILL')
+      await done
+      return said
+    },
+  }
+}
