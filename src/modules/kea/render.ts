@@ -1,0 +1,125 @@
+import { isIPv4 } from 'node:net'
+import type { Dhcp, Network, Router } from '../../router/model.ts'
+import type { Context } from '../../router/module.ts'
+import { generatedHeader } from '../../router/render/header.ts'
+
+/** What the renderer needs of the module's config. */
+export interface KeaConfig {
+  readonly dns_servers?: readonly string[] | undefined
+}
+
+export const LEASE_FILE = 'kea-leases4.csv'
+export const SOCKET = 'kea4.sock'
+/** Where the container notes at its start which devices exist: see start.pl. */
+export const INTERFACES_DIR = '/run/kea-local'
+
+type DhcpNetwork = Network & { readonly dhcp: Dhcp }
+
+/** The networks in which DHCP is served. */
+export function dhcpNetworks(router: Router): readonly DhcpNetwork[] {
+  return router.networks.filter((network): network is DhcpNetwork => network.dhcp !== undefined)
+}
+
+/** kea-dhcp4.conf: JSON with comments and one include, as Kea 2.6 reads it. */
+export function renderKea(ctx: Context<KeaConfig>): string {
+  const networks = dhcpNetworks(ctx.router)
+  const config = {
+    Dhcp4: {
+      'interfaces-config': {
+        interfaces: INCLUDE,
+        // Clients without an address cannot be answered through an ordinary socket.
+        'dhcp-socket-type': 'raw',
+        // A port without a carrier cannot be listened to: try again until someone plugs a cable in.
+        'service-sockets-max-retries': 4_294_967_295,
+        'service-sockets-retry-wait-time': 3000,
+      },
+      'control-socket': { 'socket-type': 'unix', 'socket-name': `/run/kea/${SOCKET}` },
+      'lease-database': {
+        type: 'memfile',
+        persist: true,
+        name: `/var/lib/kea/${LEASE_FILE}`,
+        'lfc-interval': 3600,
+      },
+      'hooks-libraries': [{ library: 'libdhcp_lease_cmds.so' }],
+      'multi-threading': { 'enable-multi-threading': false },
+      authoritative: true,
+      // One device keeps one address, whatever client identifier its boot loader, installer or system sends.
+      'match-client-id': false,
+      'calculate-tee-times': true,
+      // A device that was away for some days finds its address again, unless another one needed it.
+      'expired-leases-processing': { 'hold-reclaimed-time': 604_800 },
+      // One client that declines whatever it is offered must not close the pool for a day.
+      'decline-probation-period': 3600,
+      'sanity-checks': { 'lease-checks': 'fix-del' },
+      'host-reservation-identifiers': ['hw-address'],
+      'reservations-global': false,
+      'reservations-in-subnet': true,
+      // Reservations may lie inside the pools as well as outside.
+      'reservations-out-of-pool': false,
+      // Names go from the leases to the resolver by our own agent, not by DNS updates.
+      'dhcp-ddns': { 'enable-updates': false },
+      'ddns-send-updates': false,
+      'option-data': [option('domain-name', ctx.router.domain), option('domain-search', ctx.router.domain)],
+      subnet4: networks.map((network) => subnet(network, ctx)),
+      loggers: [
+        logger('kea-dhcp4', 'INFO'),
+        // A LAN port without a cable would be a warning every three seconds, for years.
+        logger('kea-dhcp4.dhcpsrv', 'ERROR'),
+      ],
+    },
+  }
+  const json = JSON.stringify(config, null, 2).replace(
+    JSON.stringify(INCLUDE),
+    `<?include "${INTERFACES_DIR}/interfaces.json"?>`,
+  )
+  const devices = networks.map((network) => network.device).join(' ')
+  return `${generatedHeader('kea', '//')}// Devices: ${devices || 'none'}\n${json}\n`
+}
+
+const INCLUDE = '@interfaces@'
+
+function subnet(network: DhcpNetwork, ctx: Context<KeaConfig>) {
+  const { dhcp } = network
+  const dns = dnsServers(network, ctx)
+  return {
+    id: network.subnetId,
+    subnet: network.prefix,
+    // No "interface" here: Kea refuses the whole file while the device is missing. It finds the subnet by the
+    // address of the device that heard the client.
+    'valid-lifetime': dhcp.leaseSecs,
+    'min-valid-lifetime': dhcp.leaseSecs,
+    'max-valid-lifetime': dhcp.leaseSecs,
+    pools: dhcp.pools.map(({ first, last }) => ({ pool: `${first} - ${last}` })),
+    'option-data': [
+      option('routers', network.address),
+      option('broadcast-address', network.broadcast),
+      ...(dns.length > 0 ? [option('domain-name-servers', dns.join(', '))] : []),
+      ...(ctx.provided('time').length > 0 ? [option('ntp-servers', network.address)] : []),
+    ],
+    reservations: dhcp.reservations.map(({ name, mac, address }) => ({
+      'hw-address': mac,
+      'ip-address': address,
+      hostname: name,
+    })),
+  }
+}
+
+/** Resolvers for a network's clients, at least none: the file's, ours, or those of a static WAN. */
+function dnsServers(network: Network, { config, provided, router }: Context<KeaConfig>): readonly string[] {
+  if (config.dns_servers !== undefined) return config.dns_servers
+  if (provided('dns').length > 0) return [network.address]
+  return router.wan.config.mode === 'static' ? router.wan.config.dns.filter((a) => isIPv4(a)) : []
+}
+
+function option(name: string, data: string) {
+  return { name, data }
+}
+
+function logger(name: string, severity: 'INFO' | 'ERROR') {
+  return {
+    name,
+    severity,
+    // Docker stamps every line with the time.
+    'output-options': [{ output: 'stdout', flush: true, pattern: '%-5p %c %m\n' }],
+  }
+}

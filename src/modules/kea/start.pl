@@ -1,0 +1,32 @@
+#!/usr/bin/perl
+# start.pl DEVICE...: runs kea-dhcp4 on those of the devices that exist.
+#
+# Kea refuses its whole configuration when one device is missing, so a USB port that is not plugged in would cost
+# every network its DHCP. What exists is noted with its index; health.pl ends Kea when that changes.
+use strict;
+use warnings;
+require '/usr/local/libexec/devices.pl';
+
+my $folder = '/run/kea-local';
+my @devices = @ARGV;
+
+# At boot the devices may be just about to appear.
+my %index;
+for (1 .. 20) {
+    %index = map { my $i = index_of($_); $i ? ($_ => $i) : () } @devices;
+    last if keys %index == @devices;
+    select undef, undef, undef, 0.5;
+}
+print STDERR "no device $_ on this machine: its network has no DHCP for now\n" for grep { !$index{$_} } @devices;
+
+put("$folder/devices", map { "$_ $index{$_}\n" } sort keys %index);
+# Names come from router.yaml and hold nothing that JSON would escape.
+put("$folder/interfaces.json", '[' . join(', ', map { qq("$_") } sort keys %index) . "]\n");
+exec 'kea-dhcp4', '-c', '/etc/kea/kea-dhcp4.conf' or die "kea-dhcp4: $!\n";
+
+sub put {
+    my ($path, @lines) = @_;
+    open my $file, '>', $path or die "$path: $!\n";
+    print $file @lines;
+    close $file or die "$path: $!\n";
+}

@@ -1,0 +1,12 @@
+#!/bin/sh
+# The root's trust anchor lives on the data volume, where unbound follows its key changes (RFC 5011). It begins as
+# the image's, and begins anew when an update of the image brings another one.
+set -eu
+image=/usr/share/dns/root.key
+state=/var/lib/unbound/root.key
+if [ ! -s "$state" ] || ! cmp -s "$image" "$state.image"; then
+  cp "$image" "$state.new"
+  mv "$state.new" "$state"
+  cp "$image" "$state.image"
+fi
+exec unbound -d -p -c /etc/unbound/unbound.conf
