@@ -143,7 +143,7 @@ async function save(docker: Docker, refs: readonly string[], path: string): Prom
   })
   const zstd = createZstdCompress({
     params: {
-      [constants.ZSTD_c_compressionLevel]: 6,
+      [constants.ZSTD_c_compressionLevel]: 3,
       [constants.ZSTD_c_checksumFlag]: 1,
     },
   })
