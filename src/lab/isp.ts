@@ -66,8 +66,14 @@ export class Isp extends Host {
 
 /** Sets up addresses, writes every configuration and starts all services. Returns the signed root's files. */
 export async function setUpIsp(isp: Isp): Promise<TrustFiles> {
+  // Its addresses serve at once: nobody else has them.
+  const sysctls = [
+    'net.ipv4.ip_forward=1',
+    'net.ipv6.conf.all.forwarding=1',
+    'net.ipv6.conf.default.accept_dad=0',
+  ]
+  await isp.execOk(['sysctl', '-qw', ...sysctls])
   await isp.execOk(['ip', '-batch', '-'], { input: linkCommands() })
-  await isp.execOk(['sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'])
   const trust = await prepareZones(isp)
   await isp.writeFile('/etc/kea/isp-dhcp4.json', JSON.stringify(dhcp4Config(), null, 2))
   await isp.writeFile('/etc/kea/isp-dhcp6.json', JSON.stringify(dhcp6Config(), null, 2))
@@ -92,9 +98,8 @@ function linkCommands(): string {
   const ports = [ROUTER_CABLES[0].far.port, ATTACKER_CABLE.far.port]
   return [
     `link add ${bridge} address 02:00:5e:20:00:ff type bridge forward_delay 0`,
-    ...ports.flatMap((port) => [`link set ${port} master ${bridge}`, `link set ${port} up`]),
+    ...ports.flatMap((port) => [`link set ${port} master ${bridge} addrgenmode none`, `link set ${port} up`]),
     `link set ${bridge} up`,
-    // The provider's link-local address is what RA makes the default route: known, for the tests to name.
     `address add ${WAN.gateway4}/24 dev ${bridge}`,
     `address add ${WAN.resolver4}/24 dev ${bridge}`,
     `address add ${WAN.gateway6}/64 dev ${bridge} nodad`,
@@ -107,10 +112,13 @@ function linkCommands(): string {
   ].join('\n')
 }
 
+/** Without it kea gives up for good on a link that is not ready when it starts. */
+const RETRY = { 'service-sockets-max-retries': 1000, 'service-sockets-retry-wait-time': 500 }
+
 function dhcp4Config(): object {
   return {
     Dhcp4: {
-      'interfaces-config': { interfaces: [WAN.bridge] },
+      'interfaces-config': { interfaces: [WAN.bridge], ...RETRY },
       'lease-database': { type: 'memfile', persist: false },
       'valid-lifetime': 3600,
       'renew-timer': 1800,
@@ -154,7 +162,7 @@ done
 function dhcp6Config(): object {
   return {
     Dhcp6: {
-      'interfaces-config': { interfaces: [WAN.bridge] },
+      'interfaces-config': { interfaces: [WAN.bridge], ...RETRY },
       'lease-database': { type: 'memfile', persist: false },
       'preferred-lifetime': 3600,
       'valid-lifetime': 7200,
