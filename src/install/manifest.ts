@@ -76,7 +76,7 @@ export async function verifyTree(folder: string, manifest: Manifest, limit = 5):
   for (const part of manifest.parts) {
     if (problems.length >= limit) break
     if (!found.delete(part.path)) problems.push(`${part.path} is missing`)
-    else if (!samePart(part, await describePart(folder, part.path))) problems.push(`${part.path} is damaged`)
+    else if (!(await isWhole(folder, part))) problems.push(`${part.path} is damaged`)
   }
   if (problems.length < limit) {
     problems.push(
@@ -86,8 +86,12 @@ export async function verifyTree(folder: string, manifest: Manifest, limit = 5):
   return problems
 }
 
-function samePart(a: Part, b: Part): boolean {
-  return a.kind === b.kind && a.size === b.size && a.sha256 === b.sha256
+async function isWhole(folder: string, part: Part): Promise<boolean> {
+  const stat = await lstat(join(folder, part.path))
+  // A device or a pipe is not opened, and a file of another size not read.
+  if (part.kind === 'link' ? !stat.isSymbolicLink() : !stat.isFile() || stat.size !== part.size) return false
+  const { kind, size, sha256 } = await describePart(folder, part.path)
+  return kind === part.kind && size === part.size && sha256 === part.sha256
 }
 
 /** Every file and link under a folder, as paths relative to it, in no order. */
