@@ -1,0 +1,167 @@
+import type { Router } from '../model.ts'
+import { NFT_TABLE } from '../paths.ts'
+import { CONTAINER_DEVICES, logRule, type NftInput, OWN_DEVICES, rule, zoneDevice } from './nft-context.ts'
+import { dropForwardWan, forwardChains } from './nft-forward.ts'
+import { inputChains } from './nft-input.ts'
+import { natChains } from './nft-nat.ts'
+import { containerSourceChains, networkSourceChains, sourceSets, wanSourceChains } from './nft-source.ts'
+import { type Chain, device, type NamedSet, type Rule, renderTable } from './nft-text.ts'
+
+export type { NftInput } from './nft-context.ts'
+export { RULE_GROUPS, type RuleGroup } from './nft-groups.ts'
+
+const ABOUT = [
+  'The firewall: one table, replaced in one transaction, loadable again and again. No other table is touched.',
+  `Beside Docker: a packet has to pass this table and Docker's rules. An accept here ends only this chain, so it
+   opens nothing that Docker closes, and Docker's accept opens nothing that is closed here. That holds for its
+   iptables rules (Docker 26) and for its nftables tables (Docker 29) alike. We come first in each hook: what we
+   refuse is counted and recorded with its reason.`,
+  `Devices are named, never looked up, so that the file loads before any of them exists. Cost: one look-up in a map
+   finds the zone, however many networks there are; packets of known flows are done after that.`,
+]
+
+/**
+ * The complete text of sekisho.nft for `nft -f`. Pure: the same input gives the same bytes. `without` leaves
+ * one group of rules out, which only the mutation test wants.
+ */
+export function renderNft(input: NftInput): string {
+  const chains = chainsOf(input).map((chain) => strip(chain, input.without))
+  return renderTable(NFT_TABLE, ABOUT, setsOf(input.router), chains)
+}
+
+/** Group names of the rules in a ruleset, each once; what a mutation of this router can take away. */
+export function groupsOf(input: NftInput): Set<Rule['group']> {
+  return new Set(chainsOf(input).flatMap((chain) => chain.rules.map((r) => r.group)))
+}
+
+function strip(chain: Chain, without: NftInput['without']): Chain {
+  if (without === undefined) return chain
+  const open = without === 'default-deny' && chain.base?.policy === 'drop'
+  return {
+    ...chain,
+    ...(open && chain.base && { base: { ...chain.base, policy: 'accept' as const } }),
+    rules: chain.rules.filter((r) => r.group !== without),
+  }
+}
+
+function setsOf(router: Router): NamedSet[] {
+  const zones = ['wan', ...router.networks.map((network) => network.name)]
+  const verdicts = (verb: string, chain: (zone: string) => string, of: readonly string[]) =>
+    of.map((zone) => `${zoneDevice(router, zone)} : ${verb} ${chain(zone)}`)
+  const networks = router.networks.map((network) => device(network.device))
+  return [
+    {
+      name: OWN_DEVICES,
+      about: 'Devices of ours. Anything else named docker0 or br-… is a bridge of Docker.',
+      type: 'ifname',
+      elements: zones.map((zone) => zoneDevice(router, zone)),
+    },
+    {
+      name: 'same_network',
+      about: 'In and out by the same network.',
+      type: 'ifname . ifname',
+      elements: networks.map((name) => `${name} . ${name}`),
+    },
+    {
+      name: 'source_of',
+      about: 'Where the source address of a packet is checked; the WAN was dealt with in prerouting.',
+      type: 'ifname : verdict',
+      elements: verdicts('jump', (zone) => `source_${zone}`, zones.slice(1)),
+    },
+    {
+      name: 'input_from',
+      about: 'To the router, by zone.',
+      type: 'ifname : verdict',
+      elements: verdicts('goto', (zone) => `input_${zone}`, zones),
+    },
+    {
+      name: 'forward_from',
+      about: 'Through the router, by zone.',
+      type: 'ifname : verdict',
+      elements: verdicts('goto', (zone) => `forward_${zone}`, zones),
+    },
+    ...sourceSets(router),
+  ]
+}
+
+function chainsOf(input: NftInput): Chain[] {
+  const { router } = input
+  return [
+    ...wanSourceChains(router),
+    inputChain(),
+    forwardChain(),
+    {
+      name: 'output',
+      about: 'The router itself may send what it likes.',
+      base: { type: 'filter', hook: 'output', priority: 'filter - 10', policy: 'accept' },
+      rules: [],
+    },
+    ...router.networks.flatMap(networkSourceChains),
+    ...containerSourceChains(),
+    {
+      name: 'drop_invalid',
+      about:
+        'Packets that belong to no flow and cannot begin one; passed on, they would leave without translation.',
+      rules: [logRule('invalid'), rule('invalid', 'counter drop', 'part of no flow')],
+    },
+    ...inputChains(input),
+    ...forwardChains(input),
+    dropForwardWan(),
+    ...natChains(router),
+    {
+      name: 'drop_unknown',
+      about: 'From a device that is in no zone.',
+      rules: [
+        logRule('unknown'),
+        rule('default-deny', 'counter drop', 'a device that router.yaml does not name'),
+      ],
+    },
+  ]
+}
+
+/** Checks that both filter hooks begin with: the source, then the state. */
+function preamble(): Rule[] {
+  return [
+    rule('zones', 'iifname vmap @source_of', 'sources, by zone'),
+    ...containerJumps('jump source_containers'),
+    rule('established', 'ct state { established, related } accept', 'known flows, and errors about them'),
+    rule('invalid', 'ct state invalid goto drop_invalid', 'part of no flow'),
+  ]
+}
+
+function containerJumps(verdict: string): Rule[] {
+  return CONTAINER_DEVICES.map((bridge) =>
+    rule('zones', `iifname ${bridge} iifname != @${OWN_DEVICES} ${verdict}`, 'containers'),
+  )
+}
+
+function inputChain(): Chain {
+  return {
+    name: 'input',
+    about: "Priority -10: before Docker's and anybody's filter (0).",
+    base: { type: 'filter', hook: 'input', priority: 'filter - 10', policy: 'drop' },
+    rules: [
+      rule('loopback', 'iifname "lo" accept', 'the router to itself'),
+      ...preamble(),
+      rule('zones', 'iifname vmap @input_from', 'by zone'),
+      ...containerJumps('goto input_containers'),
+      rule('default-deny', 'goto drop_unknown', 'everything else'),
+    ],
+  }
+}
+
+function forwardChain(): Chain {
+  return {
+    name: 'forward',
+    about: `Priority -10: before Docker's and anybody's filter (0). Where bridge-nf-call-iptables is 1 (Docker's
+      iptables rules need it), frames that are only bridged pass here too: they are accepted first, whatever they hold.`,
+    base: { type: 'filter', hook: 'forward', priority: 'filter - 10', policy: 'drop' },
+    rules: [
+      rule('within-network', 'iifname . oifname @same_network accept', 'within a network'),
+      ...preamble(),
+      rule('zones', 'iifname vmap @forward_from', 'by zone'),
+      ...containerJumps('goto forward_containers'),
+      rule('default-deny', 'goto drop_unknown', 'everything else'),
+    ],
+  }
+}

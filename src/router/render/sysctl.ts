@@ -1,0 +1,102 @@
+import type { Router } from '../model.ts'
+import { generatedHeader } from './header.ts'
+
+/**
+ * What lets packets through; set by sekisho-firewall.service after its table is loaded and by nobody before,
+ * so that there is no moment in which an open router forwards.
+ */
+export const FORWARDING_SYSCTLS = {
+  'net.ipv4.ip_forward': '1',
+  'net.ipv6.conf.all.forwarding': '1',
+} as const
+
+/**
+ * Text of a modules-load.d file: the net.netfilter keys exist only once the module is there, and
+ * systemd-sysctl.service starts after systemd-modules-load.service.
+ */
+export function renderModulesLoad(): string {
+  return `${generatedHeader('core')}nf_conntrack\n`
+}
+
+interface Setting {
+  readonly key: string
+  readonly value: number
+  /** The kernel lets only the first network namespace write it: in a container its absence is no failure. */
+  readonly optional?: true
+}
+
+const SECTIONS: readonly { readonly why: string; readonly settings: readonly Setting[] }[] = [
+  {
+    why: `Reverse path: loose (2). The table drops spoofed sources by itself, strictly, counted and recorded; strict
+here (1) would do so in silence, before the table sees the packet, and would break a second way out later.`,
+    settings: [
+      { key: 'net.ipv4.conf.all.rp_filter', value: 2 },
+      { key: 'net.ipv4.conf.default.rp_filter', value: 2 },
+    ],
+  },
+  {
+    why: "Router advertisements are systemd-networkd's business, on the WAN alone; the kernel listens to none.",
+    settings: [{ key: 'net.ipv6.conf.*.accept_ra', value: 0 }],
+  },
+  {
+    why: `A router takes no redirects and no source routes, and sends no redirects: a hairpin flow must go on through
+it. Martians are counted by the table; the kernel's log lines would only fill the disk.`,
+    settings: [
+      { key: 'net.ipv4.conf.*.accept_redirects', value: 0 },
+      { key: 'net.ipv4.conf.*.secure_redirects', value: 0 },
+      { key: 'net.ipv4.conf.*.send_redirects', value: 0 },
+      { key: 'net.ipv4.conf.*.accept_source_route', value: 0 },
+      { key: 'net.ipv4.conf.*.log_martians', value: 0 },
+      { key: 'net.ipv6.conf.*.accept_redirects', value: 0 },
+      { key: 'net.ipv6.conf.*.accept_source_route', value: 0 },
+    ],
+  },
+  {
+    why: 'Flow records need bytes and packets of every flow, and when it began.',
+    settings: [
+      { key: 'net.netfilter.nf_conntrack_acct', value: 1 },
+      { key: 'net.netfilter.nf_conntrack_timestamp', value: 1 },
+    ],
+  },
+  {
+    why: `How long a silent flow is remembered, in seconds. TCP: RFC 5382 REC-5 wants 2 h 4 min at least, and the
+kernel's five days fill the table. UDP: RFC 4787 REC-5, 2 min at least and 5 min for a conversation.
+ICMP: RFC 5508 REC-2.`,
+    settings: [
+      { key: 'net.netfilter.nf_conntrack_tcp_timeout_established', value: 7440 },
+      { key: 'net.netfilter.nf_conntrack_udp_timeout', value: 120 },
+      { key: 'net.netfilter.nf_conntrack_udp_timeout_stream', value: 300 },
+      { key: 'net.netfilter.nf_conntrack_icmp_timeout', value: 60 },
+      { key: 'net.netfilter.nf_conntrack_icmpv6_timeout', value: 60 },
+    ],
+  },
+  {
+    why: `A segment outside the window belongs to no flow: the table drops it. (1 would pass it on.) A flow that is
+already under way when the router starts is picked up.`,
+    settings: [
+      { key: 'net.netfilter.nf_conntrack_tcp_be_liberal', value: 0 },
+      { key: 'net.netfilter.nf_conntrack_tcp_loose', value: 1 },
+    ],
+  },
+  {
+    why: `Room for flows: about 320 bytes each, so 84 MB when full, and a hash chain of four. Only the first network
+namespace may set these ("-": elsewhere the machine's own limits hold).`,
+    settings: [
+      { key: 'net.netfilter.nf_conntrack_max', value: 262144, optional: true },
+      { key: 'net.netfilter.nf_conntrack_buckets', value: 65536, optional: true },
+    ],
+  },
+]
+
+/**
+ * Text of the sysctl.d file. Forwarding is not in it (see FORWARDING_SYSCTLS), and bridge-nf-call-iptables is
+ * left as Docker wants it: the table is right with either value.
+ */
+export function renderSysctl(_router: Router): string {
+  const sections = SECTIONS.map(({ why, settings }) => {
+    const comment = why.split('\n').map((line) => `# ${line}`)
+    const lines = settings.map(({ key, value, optional }) => `${optional ? '-' : ''}${key} = ${value}`)
+    return [...comment, ...lines].join('\n')
+  })
+  return `${generatedHeader('core')}\n${sections.join('\n\n')}\n`
+}
