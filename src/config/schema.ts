@@ -8,11 +8,9 @@ import { z } from 'zod'
 
 export const InterfaceName = z
   .string()
-  .regex(
-    /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/,
-    'an interface name has 1 to 15 letters, digits, ".", "_" or "-"',
-  )
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/, 'an interface name (1 to 15 letters, digits, ".", "_" or "-")')
   .describe('A network port as `ip link` names it')
+  .meta({ examples: ['eth0'] })
 
 /** Zones that exist without being declared; a network cannot take these names. */
 export const RESERVED_ZONES = ['wan', 'router', 'containers', 'any', 'all', 'lo'] as const
@@ -21,13 +19,17 @@ export const NetworkName = z
   .string()
   .regex(
     /^[a-z][a-z0-9-]{0,11}$/,
-    'a network name has 1 to 12 lower-case letters, digits or "-", a letter first',
+    'a network name (1 to 12 lower-case letters, digits or "-", a letter first)',
   )
 
 /** One label of a host name (RFC 1123 section 2.1, RFC 5891 LDH), lower case, 1 to 63 characters. */
 export const HostLabel = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'a host name has 1 to 63 lower-case letters, digits or "-"')
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'a host name (1 to 63 lower-case letters, digits or inner "-")',
+  )
+  .meta({ examples: ['printer'] })
 
 export const DomainName = z
   .string()
@@ -37,14 +39,28 @@ export const DomainName = z
     'a domain name like home.arpa',
   )
 
-export const Ipv4 = z.string().refine(isIPv4, 'an IPv4 address like 192.0.2.1')
-export const Ipv6 = z.string().refine(isIPv6, 'an IPv6 address like 2001:db8::1')
-export const IpAddress = z.string().refine((s) => isIP(s) !== 0, 'an IPv4 or IPv6 address')
+/** An IPv6 address with a zone identifier ("fe80::1%eth0") means something on one machine only: none here. */
+function isPlainIp(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%')
+}
+
+export const Ipv4 = z
+  .string()
+  .refine(isIPv4, 'an IPv4 address like 192.0.2.1')
+  .meta({ examples: ['192.0.2.1'] })
+export const Ipv6 = z
+  .string()
+  .refine((s) => isPlainIp(s) && isIPv6(s), 'an IPv6 address like 2001:db8::1')
+  .meta({ examples: ['2001:db8::1'] })
+export const IpAddress = z
+  .string()
+  .refine(isPlainIp, 'an IPv4 or IPv6 address')
+  .meta({ examples: ['192.0.2.1'] })
 
 function isCidr(text: string, version: 0 | 4 | 6): boolean {
   const slash = text.indexOf('/')
   if (slash < 0) return false
-  const family = isIP(text.slice(0, slash))
+  const family = isPlainIp(text.slice(0, slash)) ? isIP(text.slice(0, slash)) : 0
   const length = text.slice(slash + 1)
   if (family === 0 || (version !== 0 && family !== version) || !/^(0|[1-9]\d{0,2})$/.test(length))
     return false
@@ -53,19 +69,32 @@ function isCidr(text: string, version: 0 | 4 | 6): boolean {
 export const Ipv4Cidr = z
   .string()
   .refine((s) => isCidr(s, 4), 'an IPv4 address with its prefix length, like 10.0.0.1/24')
-export const Ipv6Cidr = z.string().refine((s) => isCidr(s, 6), 'an IPv6 prefix, like fd12:3456:789a::/48')
+  .meta({ examples: ['10.0.0.1/24'] })
+export const Ipv6Cidr = z
+  .string()
+  .refine((s) => isCidr(s, 6), 'an IPv6 prefix, like fd12:3456:789a::/48')
+  .meta({ examples: ['2001:db8::/48'] })
 export const Cidr = z.string().refine((s) => isCidr(s, 0), 'a prefix like 10.0.0.0/24 or 2001:db8::/32')
 
 export const MacAddress = z
   .string()
   .regex(/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/, 'a MAC address like 02:00:5e:10:00:01')
+  .meta({ examples: ['02:00:5e:10:00:01'] })
   .transform((s) => s.toLowerCase())
 
-export const Port = z.int().min(1).max(65535).describe('A TCP or UDP port, 1 to 65535')
+export const Port = z
+  .int()
+  .min(1)
+  .max(65535)
+  .describe('A TCP or UDP port, 1 to 65535')
+  .meta({ examples: [443] })
 
 /** "443" or "6000-6010", written as a number or a string; the output is always {from, to}. */
 export const PortRange = z
-  .union([Port, z.string().regex(/^\d{1,5}(\s*-\s*\d{1,5})?$/, 'a port like 443 or a range like 6000-6010')])
+  .union([Port, z.string().regex(/^\d{1,5}( *- *\d{1,5})?$/, 'a port like 443 or a range like 6000-6010')], {
+    error: 'a port like 443 or a range like 6000-6010',
+  })
+  .meta({ examples: [443, '6000-6010'] })
   .transform((value, ctx) => {
     const [from, to = from] = String(value).split('-').map(Number)
     if (from === undefined || to === undefined || from < 1 || to > 65535 || from > to) {
@@ -82,10 +111,7 @@ export const FilePath = z.string().regex(/^\/[^\0\n]*$/, 'an absolute path, like
 export const Why = z
   .string()
   .max(80)
-  .regex(
-    /^[\p{L}\p{N} .,:;()/+_@=-]*$/u,
-    "words for the rule's comment: letters, digits, spaces and .,:;()/+_@=-",
-  )
+  .regex(/^[\p{L}\p{N} .,:;()/+_@=-]*$/u, 'a plain comment (letters, digits, spaces and .,:;()/+_@=-)')
   .describe('Why this exists: it becomes the comment of the nft rule')
 
 const Member = z.union([
@@ -108,11 +134,12 @@ const Dhcp = z.strictObject({
     .array(
       z
         .string()
-        .regex(/^[0-9.]+\s*-\s*[0-9.]+$/, 'a pool like 10.0.0.129 - 10.0.0.254')
+        .regex(/^[0-9.]+ *- *[0-9.]+$/, 'a pool like 10.0.0.129 - 10.0.0.254')
         .refine((s) => s.split('-').every((a) => isIPv4(a.trim())), 'a pool like 10.0.0.129 - 10.0.0.254'),
     )
     .min(1)
-    .describe('Address ranges that DHCP hands out, "first - last"'),
+    .describe('Address ranges that DHCP hands out, "first - last"')
+    .meta({ examples: [['10.0.0.129 - 10.0.0.254']] }),
   lease_secs: z.int().min(60).max(31_536_000).default(43_200).describe('Lease time in seconds'),
   reservations: z.array(Reservation).default([]).describe('Fixed addresses by MAC address'),
 })
@@ -122,7 +149,11 @@ export const RouterService = z.enum(['ssh', 'ping'])
 export type RouterService = z.output<typeof RouterService>
 
 export const NetworkConfig = z.strictObject({
-  interfaces: z.array(Member).min(1).describe('Ports of this network; several are bridged'),
+  interfaces: z
+    .array(Member)
+    .min(1)
+    .describe('Ports of this network; several are bridged')
+    .meta({ examples: [['eth1']] }),
   address: Ipv4Cidr.describe("The router's own address in this network, with the prefix length"),
   subnet_id: z
     .int()
@@ -182,16 +213,22 @@ export const Protocol = z.enum(['tcp', 'udp', 'tcp+udp', 'icmp', 'any'])
 
 const Allow = z
   .strictObject({
-    from: z.string().describe('A network name, wan or containers'),
-    to: z.string().describe('A network name, router or containers'),
+    from: z
+      .string()
+      .describe('A network name, wan or containers')
+      .meta({ examples: ['home'] }),
+    to: z
+      .string()
+      .describe('A network name, router or containers')
+      .meta({ examples: ['guest'] }),
     protocol: Protocol.default('any'),
     ports: z
       .array(PortRange)
       .min(1)
       .optional()
       .describe('Destination ports; needs protocol tcp, udp or tcp+udp'),
-    source: z.union([Cidr, IpAddress]).optional(),
-    destination: z.union([Cidr, IpAddress]).optional(),
+    source: z.union([Cidr, IpAddress], { error: 'an address or a prefix like 10.0.0.0/24' }).optional(),
+    destination: z.union([Cidr, IpAddress], { error: 'an address or a prefix like 10.0.0.0/24' }).optional(),
     why: Why.optional(),
   })
   .describe('Lets new connections pass from one zone to another')
@@ -202,19 +239,29 @@ const Forward = z
     protocol: z.enum(['tcp', 'udp', 'tcp+udp']).default('tcp'),
     to: Ipv4.describe('The host in one of our networks'),
     to_port: Port.optional().describe('Its port; default the same'),
-    source: z.union([Ipv4Cidr, Ipv4]).optional().describe('Only from this address or prefix'),
+    source: z
+      .union([Ipv4Cidr, Ipv4], { error: 'an IPv4 address or a prefix like 192.0.2.0/24' })
+      .optional()
+      .describe('Only from this address or prefix'),
     why: Why.optional(),
   })
   .describe('An IPv4 port forward (DNAT) with hairpin')
 
 const Pinhole = z
   .strictObject({
-    network: z.string(),
+    network: z
+      .string()
+      .describe('The network of the host')
+      .meta({ examples: ['home'] }),
     interface_id: Ipv6.describe(
       'The low 64 bits of the host, like ::1c2d:3eff:fe4f:5a6b: survives a new prefix',
-    ),
+    ).meta({ examples: ['::1c2d:3eff:fe4f:5a6b'] }),
     protocol: z.enum(['tcp', 'udp', 'tcp+udp']).default('tcp'),
-    ports: z.array(PortRange).min(1),
+    ports: z
+      .array(PortRange)
+      .min(1)
+      .describe('Ports to open')
+      .meta({ examples: [[443]] }),
     why: Why.optional(),
   })
   .describe('Lets inbound IPv6 from the WAN reach one host')
@@ -227,8 +274,11 @@ export const FirewallConfig = z.strictObject({
 export type FirewallConfig = z.output<typeof FirewallConfig>
 
 export const RouterConfig = z.strictObject({
-  version: z.literal(1).describe('Version of this file format'),
-  hostname: HostLabel,
+  version: z
+    .literal(1)
+    .describe('Version of this file format')
+    .meta({ examples: [1] }),
+  hostname: HostLabel.describe("The router's own name").meta({ examples: ['gateway'] }),
   timezone: z
     .string()
     .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, 'a time zone like Asia/Tokyo')
@@ -237,7 +287,9 @@ export const RouterConfig = z.strictObject({
   domain: DomainName.default('home.arpa').describe('Domain of the local names (RFC 8375)'),
   ula_prefix: Ipv6Cidr.optional().describe('Unique local /48 of this site (RFC 4193)'),
   wan: WanConfig,
-  networks: z.record(NetworkName, NetworkConfig),
+  networks: z
+    .record(NetworkName, NetworkConfig)
+    .describe('The networks behind the router, by name: each is a zone of the firewall'),
   firewall: FirewallConfig.prefault({}),
   modules: z.record(z.string(), z.unknown()).default({}).describe('The services, each with its own keys'),
 })
