@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises'
+import { zeroCounts } from './counters.ts'
+import { describe, log } from './log.ts'
+import { NetlinkSocket } from './netlink/socket.ts'
+import { parseSettings, type Settings } from './settings.ts'
+import { DockerSource } from './sources/docker/listen.ts'
+import { DropsSource } from './sources/drops/listen.ts'
+import type { Source } from './sources/source.ts'
+import { SyslogSource } from './sources/syslog/listen.ts'
+import { sourceStatus, writeStatus } from './status.ts'
+import { Store } from './store/store.ts'
+
+/*
+ * The recorder: `main.ts SETTINGS.json NFLOG`, where NFLOG is the descriptor of an open NFLOG socket, or why there
+ * is none. start.ts calls it without any capability.
+ */
+
+const STATUS_MS = 5000
+
+async function main(settingsPath: string, nflog: string): Promise<void> {
+  const settings = parseSettings(await readFile(settingsPath, 'utf8'))
+  const store = await Store.open({
+    root: settings.data,
+    retentionDays: settings.retentionDays,
+    maxBytes: settings.maxBytes,
+  })
+  // Drops first: the kernel does not wait.
+  const sources: Source[] = [
+    await startDrops(nflog, store),
+    await SyslogSource.start(settings.syslog.address, settings.syslog.port, store),
+    await DockerSource.start(settings.dockerContainers, store),
+  ]
+  const since = new Date().toISOString()
+  const report = (): Promise<void> => reportStatus(settings, store, sources, since)
+  await report()
+  const timer = setInterval(() => void report(), STATUS_MS)
+
+  let stopping = false
+  const stop = async (): Promise<void> => {
+    if (stopping) return
+    stopping = true
+    clearInterval(timer)
+    await Promise.all(sources.map((source) => source.stop()))
+    const stored = await store.close()
+    await report()
+    // A pending poll(2) would hold the exit for its timeout, nothing is lost by leaving now.
+    process.exit(stored ? 0 : 1)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop())
+}
+
+async function startDrops(nflog: string, store: Store): Promise<Source> {
+  if (/^\d+$/.test(nflog)) return DropsSource.start(new NetlinkSocket(Number(nflog)), store)
+  log('drops', `drops: ${nflog}`)
+  return {
+    name: 'drops',
+    counts: zeroCounts(),
+    state: () => nflog,
+    details: () => ({}),
+    stop: () => Promise.resolve(),
+  }
+}
+
+async function reportStatus(
+  settings: Settings,
+  store: Store,
+  sources: readonly Source[],
+  since: string,
+): Promise<void> {
+  try {
+    await writeStatus(settings.status, {
+      version: 1,
+      since,
+      time: new Date().toISOString(),
+      storedBytes: store.bytes,
+      maxBytes: settings.maxBytes,
+      ...(store.error !== undefined && { storeError: store.error }),
+      sources: Object.fromEntries(sources.map((source) => [source.name, sourceStatus(source)])),
+    })
+  } catch (error) {
+    log('status', `cannot write ${settings.status}: ${describe(error)}`)
+  }
+}
+
+const [settingsPath, nflog] = process.argv.slice(2)
+if (settingsPath === undefined || nflog === undefined) throw new Error('usage: main.ts SETTINGS.json NFLOG')
+await main(settingsPath, nflog)

@@ -1,0 +1,56 @@
+import koffi from 'koffi'
+
+/** The C library's calls that Node has no name for; each returns -1 on failure, see `errno`. */
+const libc = koffi.load('libc.so.6')
+
+export const socket: (domain: number, type: number, protocol: number) => number = libc.func(
+  'int socket(int domain, int type, int protocol)',
+)
+export const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
+  'int bind(int fd, const void *address, uint32_t length)',
+)
+export const setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number =
+  libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)')
+export const sendto: (
+  fd: number,
+  data: Buffer,
+  length: number,
+  flags: number,
+  address: Buffer,
+  addressLength: number,
+) => number = libc.func(
+  'ssize_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
+)
+export const recvfrom: (
+  fd: number,
+  data: Buffer,
+  length: number,
+  flags: number,
+  address: Buffer,
+  addressLength: Buffer,
+) => number = libc.func(
+  'ssize_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)',
+)
+export const close: (fd: number) => number = libc.func('int close(int fd)')
+export const ifIndexToName: (index: number, name: Buffer) => unknown = libc.func(
+  'void *if_indextoname(unsigned int index, void *name)',
+)
+
+const pollFunction = libc.func('int poll(void *fds, unsigned long count, int timeout)')
+
+/** poll(2) on a thread of libuv's pool: resolves to its result. `fds` must not change until then. */
+export function poll(fds: Buffer, count: number, timeoutMs: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    pollFunction.async(fds, count, timeoutMs, (error: unknown, result: number) => {
+      if (error) reject(error instanceof Error ? error : new Error(String(error)))
+      else resolve(result)
+    })
+  })
+}
+
+export const ERRNO = { EINTR: 4, EAGAIN: 11, EBUSY: 16, ENOBUFS: 105 } as const
+
+/** The error of the last call of this thread. */
+export function errno(): number {
+  return koffi.errno()
+}

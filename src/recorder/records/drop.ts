@@ -1,0 +1,35 @@
+/**
+ * A packet that the firewall dropped (kind "drops"). Names are IPFIX information elements (IANA registry), with
+ * two differences: interfaces carry their names, because an index means nothing after a restart, and
+ * `logPrefix` is the prefix of the nft rule that dropped the packet.
+ */
+export interface DropRecord {
+  readonly time: string
+  readonly logPrefix: string
+  readonly ingressInterface?: string
+  readonly egressInterface?: string
+  readonly sourceMacAddress?: string
+  readonly dot1qVlanId?: number
+  readonly ipVersion?: 4 | 6
+  readonly sourceIPv4Address?: string
+  readonly destinationIPv4Address?: string
+  readonly sourceIPv6Address?: string
+  readonly destinationIPv6Address?: string
+  readonly protocolIdentifier?: number
+  readonly sourceTransportPort?: number
+  readonly destinationTransportPort?: number
+  /** The low 8 bits of the TCP flags: 2 is SYN. */
+  readonly tcpControlBits?: number
+  readonly icmpTypeIPv4?: number
+  readonly icmpCodeIPv4?: number
+  readonly icmpTypeIPv6?: number
+  readonly icmpCodeIPv6?: number
+  /** Bytes, from the IP header. */
+  readonly ipTotalLength?: number
+  /** TTL, or the hop limit of IPv6. */
+  readonly ipTTL?: number
+  /** In units of 8 bytes; set for fragments only. Those after the first have no ports. */
+  readonly fragmentOffset?: number
+  /** EtherType when the packet is not IP. */
+  readonly ethernetType?: number
+}

@@ -1,0 +1,34 @@
+import type { Counts } from './counters.ts'
+import type { Source } from './sources/source.ts'
+import { writeFileAtomic } from './store/atomic-file.ts'
+
+/** What `sekisho status` and the health check read. */
+export interface RecorderStatus {
+  readonly version: 1
+  /** When the process started and when this was written: RFC 3339, UTC. */
+  readonly since: string
+  readonly time: string
+  readonly storedBytes: number
+  readonly maxBytes: number
+  /** Why records cannot be stored at the moment, if so. */
+  readonly storeError?: string
+  readonly sources: Readonly<Record<string, SourceStatus>>
+}
+
+export interface SourceStatus extends Counts {
+  /** "up", or why it is not. */
+  readonly state: string
+  readonly details: Readonly<Record<string, number>>
+}
+
+export function sourceStatus(source: Source): SourceStatus {
+  // Details first: reading them may bring counts up to date.
+  const details = source.details()
+  const { received, stored, dropped, malformed } = source.counts
+  return { state: source.state(), received, stored, dropped, malformed, details }
+}
+
+/** Replaces the status file in one rename; it lies on a tmpfs and need not survive a power cut. */
+export function writeStatus(path: string, status: RecorderStatus): Promise<void> {
+  return writeFileAtomic(path, `${JSON.stringify(status)}\n`, { durable: false })
+}
