@@ -77,7 +77,7 @@ table inet ${NFT_TABLE} {
     type filter hook input priority filter; policy drop;
     iifname "lo" accept comment "core: loopback"
     ct state established,related accept comment "core: answers"
-    meta l4proto { icmp, ipv6-icmp } accept comment "core: neighbours and errors"
+    meta l4proto { icmp, icmpv6 } accept comment "core: neighbours and errors"
     udp sport 67 udp dport 68 accept comment "core: our own DHCP lease"
     udp dport 546 accept comment "core: our own DHCPv6 lease"
 ${ssh.join('')}  }

@@ -21,11 +21,7 @@ export function inputChains(input: NftInput): Chain[] {
       about:
         'From containers to the router: what router.yaml allows, no more. Docker answers their DNS itself.',
       rules: [
-        rule(
-          'neighbour-discovery',
-          'meta l4proto ipv6-icmp jump icmp6_link',
-          'what keeps an IPv6 link alive',
-        ),
+        rule('neighbour-discovery', 'meta l4proto icmpv6 jump icmp6_link', 'what keeps an IPv6 link alive'),
         ...openings(input, 'containers'),
         ...allowRules(router, 'containers', 'router'),
         rule('default-deny', 'goto refuse_input_containers', 'everything else'),
@@ -76,11 +72,7 @@ function wanInput(input: NftInput): Chain {
               'ip6 saddr fe80::/10 ip6 daddr fe80::/10 udp sport 547 udp dport 546 accept',
               'answers of the DHCPv6 server (RFC 9915)',
             ),
-            rule(
-              'neighbour-discovery',
-              'meta l4proto ipv6-icmp jump icmp6_link',
-              'what keeps the link alive',
-            ),
+            rule('neighbour-discovery', 'meta l4proto icmpv6 jump icmp6_link', 'what keeps the link alive'),
             rule(
               'wan-router-advert',
               'icmpv6 type nd-router-advert ip6 hoplimit 255 ip6 saddr fe80::/10 accept',
@@ -114,7 +106,7 @@ function networkInput(input: NftInput, network: Network): Chain[] {
       name: `input_${name}`,
       about: `From ${name} to the router: the modules' services, router_access, and what firewall.allow adds.`,
       rules: [
-        rule('neighbour-discovery', 'meta l4proto ipv6-icmp jump icmp6_link', 'what keeps the link alive'),
+        rule('neighbour-discovery', 'meta l4proto icmpv6 jump icmp6_link', 'what keeps the link alive'),
         ...openings(input, name),
         ...(routerAccess.includes('ping')
           ? [

@@ -15,19 +15,27 @@ export function natChains(router: Router): Chain[] {
 function dstnatChains(router: Router): Chain[] {
   const { forwards } = router.firewall
   if (forwards.length === 0) return []
-  const inside = [...router.networks.map((network) => network.address), router.containerPool].sort()
+  const wan = device(router.wan.device)
+  const inside = router.networks.map((network) => network.address).sort()
   return [
     {
       name: 'dstnat',
       about: `Priority -110, before Docker's -100: for a flow the first translation counts, so that a forward in
-        router.yaml wins over a port that some container publishes. A local address that is not one of ours inside
-        is the WAN's, whatever it is today: the same rule serves the Internet and, as hairpin, our own networks.`,
+        router.yaml wins over a port that some container publishes. The WAN's address is whatever is local on its
+        device today. From inside (hairpin) it is the local address that is neither the router's own in a network
+        nor on the device that the packet came in by.`,
       base: { type: 'nat', hook: 'prerouting', priority: 'dstnat - 10', policy: 'accept' },
       rules: [
         rule(
           'zones',
-          `fib daddr type local ip daddr != ${oneOf(inside)} jump port_forwards_dnat`,
-          "to the WAN's address",
+          `iifname ${wan} fib daddr . iif type local jump port_forwards_dnat`,
+          "from the WAN to the WAN's address",
+        ),
+        rule(
+          'hairpin',
+          `iifname != ${wan} fib daddr type local ip daddr != ${oneOf(inside)} fib daddr . iif type != local ` +
+            'jump port_forwards_dnat',
+          "from inside to the WAN's address",
         ),
       ],
     },

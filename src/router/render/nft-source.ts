@@ -1,5 +1,5 @@
 import type { Network, Router } from '../model.ts'
-import { overlapsIpv4 } from './nft-address.ts'
+import { overlapsIpv4, prefixText } from './nft-address.ts'
 import { logRule, rule } from './nft-context.ts'
 import { type Chain, device, type NamedSet, oneOf, type Rule } from './nft-text.ts'
 
@@ -64,7 +64,6 @@ export function sourceSets({ wan }: Router): NamedSet[] {
 export function wanSourceChains(router: Router): Chain[] {
   const { wan, networks, containerPool } = router
   const port = device(wan.device)
-  const own4 = oneOf([...networks.map((network) => network.prefix), containerPool].sort())
   const drop = 'goto drop_source_wan'
   return [
     {
@@ -79,7 +78,20 @@ export function wanSourceChains(router: Router): Chain[] {
       about: `Our own addresses never come from the WAN, not even as part of a known flow. Answers to what we asked
         may come from anywhere: a modem's web page, a provider's DHCP server, a private router reporting a path MTU.`,
       rules: [
-        rule('wan-own-source', `ip saddr ${own4} ${drop}`, 'our own networks are not behind the WAN'),
+        ...(networks.length > 0
+          ? [
+              rule(
+                'wan-own-source',
+                `ip saddr ${oneOf(networks.map((network) => network.prefix).sort())} ${drop}`,
+                'our own networks are not behind the WAN',
+              ),
+            ]
+          : []),
+        rule(
+          'wan-own-source',
+          `ip saddr ${prefixText(containerPool).text} fib saddr oifname != ${port} ${drop}`,
+          'nor are the containers',
+        ),
         rule(
           'wan-own-source',
           `ip6 saddr != { ::, fe80::/10 } fib saddr oifname != ${port} ${drop}`,
