@@ -1,0 +1,120 @@
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { failure } from './apply-step.ts'
+import type { Check, DesiredState } from './desired.ts'
+import { generationPath } from './generation.ts'
+import type { Host } from './host.ts'
+import type { Manifest } from './inventory.ts'
+import { COMPOSE_PROJECT, PATHS } from './paths.ts'
+import type { Plan } from './plan.ts'
+
+/** The parts of a Compose service that a check's container needs. */
+const Service = z.object({
+  image: z.string(),
+  user: z.string().optional(),
+  cap_add: z.array(z.string()).default([]),
+  volumes: z
+    .array(
+      z.object({
+        type: z.string(),
+        source: z.string().optional(),
+        target: z.string(),
+        read_only: z.boolean().optional(),
+      }),
+    )
+    .default([]),
+})
+type Service = z.output<typeof Service>
+
+const Project = z.object({ services: z.record(z.string(), Service).default({}) })
+
+/**
+ * Lets the programs that will read the new generation judge it before it is used: nft, Docker, Compose, and each
+ * changed module's own checker in its own image without a network. Returns what they found wrong; changes nothing.
+ */
+export async function runChecks(
+  host: Host,
+  desired: DesiredState,
+  plan: Plan,
+  previous: Manifest | undefined,
+  onProgress: (line: string) => void,
+): Promise<string[]> {
+  const root = generationPath(plan.to)
+  const findings: string[] = []
+  const judge = async (label: string, argv: readonly string[], timeoutMs = 60_000) => {
+    onProgress(`checks ${label}`)
+    const result = await host.exec(argv, { timeoutMs })
+    if (result.code !== 0) findings.push(`${label}: ${failure(argv, result)}`)
+  }
+  const changed = new Set(
+    plan.steps.flatMap((step) => (step.do === 'file' && step.after !== undefined ? [step.path] : [])),
+  )
+  if (changed.has('sekisho.nft'))
+    await judge('the firewall', ['nft', '--check', '--file', `${root}/sekisho.nft`])
+  if (changed.has('lockdown.nft'))
+    await judge('the lock-down table', ['nft', '--check', '--file', `${root}/lockdown.nft`])
+  const daemon = plan.steps.find((step) => step.do === 'merge' && step.path === '/etc/docker/daemon.json')
+  if (daemon?.do === 'merge' && daemon.after !== undefined) {
+    const file = `${root}/daemon.json.check`
+    await host.write(file, daemon.after, 0o644)
+    await judge("Docker's settings", ['dockerd', '--validate', '--config-file', file])
+    await host.remove(file)
+  }
+  if (desired.services.length > 0 && changed.has('compose.yaml')) {
+    const argv = ['docker', 'compose', '--project-name', COMPOSE_PROJECT, '--file', `${root}/compose.yaml`]
+    await judge('the Compose project', [...argv, 'config', '--quiet'])
+  }
+  // The modules' own checks run in what Compose just judged.
+  if (findings.length > 0) return findings
+  const services = composeServices(desired)
+  for (const check of desired.checks.filter((candidate) => isDue(candidate, desired, plan, previous))) {
+    const service = services[check.service]
+    if (!service) {
+      findings.push(`${check.why}: module ${check.owner} has no service ${check.service}`)
+      continue
+    }
+    const name = `sekisho-check-${check.service}`
+    await host.exec(['docker', 'rm', '--force', name])
+    await judge(check.why, checkCommand(name, check, service, root))
+    // A checker that took too long was killed on our side only.
+    if (findings.length > 0) await host.exec(['docker', 'rm', '--force', name])
+  }
+  return findings
+}
+
+function composeServices(desired: DesiredState): Record<string, Service> {
+  const text = desired.files.find((file) => file.path === 'compose.yaml')?.text
+  return text === undefined ? {} : Project.parse(parse(text)).services
+}
+
+/** A check runs when its module's files or image are new. */
+function isDue(check: Check, desired: DesiredState, plan: Plan, previous: Manifest | undefined): boolean {
+  const imageOf = (images: DesiredState['images'] | undefined) =>
+    images?.find(({ owner }) => owner === check.owner)?.image
+  return (
+    imageOf(desired.images) !== imageOf(previous?.images) ||
+    plan.steps.some((step) => step.do === 'file' && step.owner === check.owner)
+  )
+}
+
+function checkCommand(name: string, check: Check, service: Service, root: string): string[] {
+  const [entrypoint = '', ...args] = check.command
+  return [
+    ...['docker', 'run', '--rm', '--name', name, '--network', 'none', '--pull', 'never', '--read-only'],
+    ...['--cap-drop', 'ALL', ...service.cap_add.flatMap((capability) => ['--cap-add', capability])],
+    ...['--security-opt', 'no-new-privileges', '--log-driver', 'none', '--entrypoint', entrypoint],
+    ...(service.user === undefined ? [] : ['--user', service.user]),
+    ...service.volumes.flatMap((mount) => mountOption(mount, root)),
+    service.image,
+    ...args,
+  ]
+}
+
+/** Generated files come from the new generation, data and sockets are empty, and the user's own files are read only. */
+function mountOption({ type, source, target }: Service['volumes'][number], root: string): string[] {
+  const scratch = ['--tmpfs', `${target}:mode=1777`]
+  if (type !== 'bind' || source === undefined) return scratch
+  if ([PATHS.data, PATHS.run].some((own) => source === own || source.startsWith(`${own}/`))) return scratch
+  const from = source.startsWith(`${PATHS.current}/`) ? root + source.slice(PATHS.current.length) : source
+  return ['--mount', `type=bind,source=${from},target=${target},readonly`]
+}

@@ -1,0 +1,87 @@
+import type { OwnedFile } from './desired.ts'
+import { PATHS } from './paths.ts'
+
+/*
+ * What our own generated files say, read back: the plan compares two generations by their texts alone.
+ */
+
+export type Texts = readonly Pick<OwnedFile, 'path' | 'text'>[]
+
+/** Kernel settings of all sysctl.d files, in the order systemd-sysctl reads them; the last one wins. */
+export function sysctlsOf(files: Texts): Map<string, string> {
+  const settings = new Map<string, string>()
+  const texts = under(files, 'host/etc/sysctl.d/').toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  for (const { text } of texts) {
+    for (const line of text.split('\n')) {
+      const match = /^\s*-?([^#;=\s][^=]*?)\s*=\s*(.*?)\s*$/.exec(line)
+      if (match?.[1] !== undefined && match[2] !== undefined) settings.set(match[1], match[2])
+    }
+  }
+  return settings
+}
+
+/** The file of a kernel setting: sysctl.d(5) says that the first separator decides what "." and "/" mean. */
+export function sysctlPath(key: string): string {
+  const slashFirst = /^[^./]*\//.test(key)
+  const path = slashFirst ? key : key.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'))
+  return `/proc/sys/${path}`
+}
+
+/** Whether the kernel's value is the wanted one, whatever white space it is printed with. */
+export function sameSysctl(live: string, wanted: string): boolean {
+  const normal = (text: string) => text.trim().split(/\s+/).join(' ')
+  return normal(live) === normal(wanted)
+}
+
+export interface Links {
+  /** Devices that networkd makes. */
+  readonly netdevs: readonly string[]
+  /** Devices that networkd configures. */
+  readonly devices: readonly string[]
+}
+
+/** The devices that our networkd files make and configure. */
+export function linksOf(files: Texts): Links {
+  const name = /^Name=(.+)$/m
+  const named = (suffix: string) =>
+    under(files, 'host/etc/systemd/network/')
+      .filter(({ path }) => path.endsWith(suffix))
+      .flatMap(({ text }) => name.exec(text)?.[1] ?? [])
+  return { netdevs: named('.netdev'), devices: named('.network') }
+}
+
+/** Devices whose .network or .netdev file differs between two sets of files. */
+export function changedDevices(before: Texts, after: Texts): string[] {
+  const one = new Map(under(before, 'host/etc/systemd/network/').map(({ path, text }) => [path, text]))
+  const two = new Map(under(after, 'host/etc/systemd/network/').map(({ path, text }) => [path, text]))
+  const changed = [...new Set([...one.keys(), ...two.keys()])].filter(
+    (path) => one.get(path) !== two.get(path),
+  )
+  const texts = changed.flatMap((path) => [one.get(path), two.get(path)]).filter((text) => text !== undefined)
+  return [...new Set(texts.flatMap((text) => /^Name=(.+)$/m.exec(text)?.[1] ?? []))].sort()
+}
+
+/** Directories below /run/sekisho that our tmpfiles.d lines make. */
+export function runDirectoriesOf(files: Texts): string[] {
+  return under(files, 'host/etc/tmpfiles.d/')
+    .flatMap(({ text }) => [...text.matchAll(/^[dD] (\S+) /gm)].map((match) => match[1] ?? ''))
+    .filter((path) => path === PATHS.run || path.startsWith(`${PATHS.run}/`))
+    .sort()
+}
+
+/** Kernel modules to load. */
+export function kernelModulesOf(files: Texts): string[] {
+  return under(files, 'host/etc/modules-load.d/')
+    .flatMap(({ text }) => text.split('\n'))
+    .filter((line) => /^[a-z0-9_-]+$/i.test(line))
+}
+
+/** The host name in hostname(5). */
+export function hostnameOf(files: Texts): string | undefined {
+  const text = files.find(({ path }) => path === 'host/etc/hostname')?.text
+  return text?.split('\n').find((line) => line !== '' && !line.startsWith('#'))
+}
+
+function under(files: Texts, root: string): Texts {
+  return files.filter(({ path }) => path.startsWith(root))
+}

@@ -1,0 +1,190 @@
+import type { DesiredState, OwnedFile } from './desired.ts'
+import type { Host } from './host.ts'
+import { sha256 } from './host.ts'
+import type { GenerationOnDisk, LiveRecord, Manifest, Place } from './inventory.ts'
+import { isMerged } from './merged.ts'
+import { PATHS } from './paths.ts'
+
+/** How many generations stay on disk; the current and the confirmed one always do. */
+const KEEP = 10
+
+/** Programs confined by AppArmor (rsyslogd) read no symlink that leads out of their folder. */
+const COPIED = ['/etc/rsyslog.d/']
+
+export function generationPath(number: number): string {
+  return `${PATHS.generations}/${number}`
+}
+
+/** The value of the symlinks `current` and `confirmed`: relative, so that the tree can be moved as a whole. */
+export function generationTarget(number: number): string {
+  return `generations/${number}`
+}
+
+/** The paths in /etc that a desired state fills, sorted. */
+export function placesOf(desired: DesiredState): Place[] {
+  const hosted = desired.files.filter((file) => file.path.startsWith('host/'))
+  const places: Place[] = hosted
+    .filter((file) => !isMerged(hostPath(file)))
+    .map((file) => {
+      const path = hostPath(file)
+      const { owner, mode } = file
+      return COPIED.some((root) => path.startsWith(root))
+        ? { kind: 'copy', path, source: file.path, sha256: sha256(file.text), mode, owner }
+        : { kind: 'link', path, target: `${PATHS.current}/${file.path}`, owner }
+    })
+  const enabled = desired.units.filter((unit) => unit.enable).flatMap((unit) => wantedLinks(unit, hosted))
+  const links = (desired.links ?? []).map((link) => ({ kind: 'link' as const, ...link }))
+  return [...places, ...enabled, ...links].toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+function hostPath(file: OwnedFile): string {
+  return file.path.slice('host'.length)
+}
+
+/** What `systemctl enable` would link: WantedBy= and RequiredBy= of the unit's [Install] section. */
+function wantedLinks(unit: { name: string; owner: string }, files: readonly OwnedFile[]): Place[] {
+  const folder = '/etc/systemd/system'
+  const text = files.find((file) => hostPath(file) === `${folder}/${unit.name}`)?.text ?? ''
+  const install = /^\[Install\]\n([^[]*)/m.exec(text)?.[1] ?? ''
+  return [...install.matchAll(/^(Wanted|Required)By=(.*)$/gm)].flatMap(([, kind, targets = '']) =>
+    targets
+      .split(/\s+/)
+      .filter((target) => target !== '')
+      .map((target) => ({
+        kind: 'link' as const,
+        path: `${folder}/${target}.${kind === 'Wanted' ? 'wants' : 'requires'}/${unit.name}`,
+        target: `${folder}/${unit.name}`,
+        owner: unit.owner,
+      })),
+  )
+}
+
+export function manifestOf(desired: DesiredState): Manifest {
+  return {
+    version: 1,
+    files: desired.files.map(({ path, text, mode, owner, secret }) => ({
+      path,
+      sha256: sha256(text),
+      mode,
+      owner,
+      ...(secret && { secret }),
+    })),
+    places: placesOf(desired),
+    units: desired.units,
+    volumes: desired.volumes,
+    images: desired.images,
+    services: desired.services,
+    restarts: desired.restarts,
+  }
+}
+
+/** Reads the generation that a symlink points to; undefined when there is none or it cannot be read. */
+export async function readGeneration(host: Host, number: number): Promise<GenerationOnDisk | undefined> {
+  const root = generationPath(number)
+  const text = await host.read(`${root}/manifest.json`)
+  const manifest = text === undefined ? undefined : parse<Manifest>(text)
+  if (manifest?.version !== 1) return undefined
+  const files: Record<string, { text: string; mode: number }> = {}
+  const drift: string[] = []
+  for (const wanted of manifest.files) {
+    const path = `${root}/${wanted.path}`
+    const stat = await host.stat(path)
+    const found = stat?.kind === 'file' ? await host.read(path) : undefined
+    if (found !== undefined && stat?.kind === 'file') files[wanted.path] = { text: found, mode: stat.mode }
+    if (
+      found === undefined ||
+      stat?.kind !== 'file' ||
+      stat.mode !== wanted.mode ||
+      sha256(found) !== wanted.sha256
+    )
+      drift.push(wanted.path)
+  }
+  const live = parse<LiveRecord>((await host.read(`${root}/live.json`)) ?? 'null')
+  return { number, manifest, files, drift, live: live ?? undefined }
+}
+
+function parse<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
+}
+
+/** The number that a symlink such as `current` names. */
+export async function linkedGeneration(host: Host, link: string): Promise<number | undefined> {
+  const stat = await host.stat(link)
+  const match = stat?.kind === 'link' ? /^generations\/(\d{1,9})$/.exec(stat.target) : null
+  return match ? Number(match[1]) : undefined
+}
+
+export async function listGenerations(host: Host): Promise<number[]> {
+  const names = await host.list(PATHS.generations)
+  return names
+    .filter((name) => /^\d{1,9}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+/**
+ * Writes a complete generation and flushes it to the disk. A file that the previous generation already has is
+ * hard-linked: same inode and time, so that networkd does not take an unchanged file for a new one.
+ */
+export async function writeGeneration(
+  host: Host,
+  number: number,
+  desired: DesiredState,
+  source: string,
+  previous: GenerationOnDisk | undefined,
+): Promise<void> {
+  const root = generationPath(number)
+  await host.makeDirectory(PATHS.generations, 0o755)
+  await host.makeDirectory(root, 0o755)
+  const manifest = manifestOf(desired)
+  const unchanged = new Map(
+    (previous?.manifest.files ?? [])
+      .filter((file) => !previous?.drift.includes(file.path))
+      .map((file) => [file.path, `${file.sha256} ${file.mode}`]),
+  )
+  for (const [index, file] of desired.files.entries()) {
+    const key = `${manifest.files[index]?.sha256} ${file.mode}`
+    if (previous && unchanged.get(file.path) === key)
+      await host.hardlink(`${generationPath(previous.number)}/${file.path}`, `${root}/${file.path}`)
+    else await host.write(`${root}/${file.path}`, file.text, file.mode)
+  }
+  await host.write(`${root}/router.yaml`, source, 0o644)
+  await host.write(`${root}/places.tsv`, placesTable(manifest.places), 0o644)
+  // Last: a generation without its manifest was never finished.
+  await host.write(`${root}/manifest.json`, `${JSON.stringify(manifest, null, 1)}\n`, 0o644)
+  const directories = new Set(
+    desired.files.flatMap(({ path }) => parents(path)).map((path) => `${root}/${path}`),
+  )
+  for (const directory of [...directories, root, PATHS.generations]) await host.sync(directory)
+}
+
+function parents(path: string): string[] {
+  const parts = path.split('/').slice(0, -1)
+  return parts.map((_, i) => parts.slice(0, i + 1).join('/'))
+}
+
+/** The same list for the shell at boot (see render/boot-scripts.ts): kind, path and source, tab-separated. */
+function placesTable(places: readonly Place[]): string {
+  return places
+    .map((place) => {
+      const from = place.kind === 'link' ? place.target : `${PATHS.current}/${place.source}`
+      return `${place.kind}\t${place.path}\t${from}\n`
+    })
+    .join('')
+}
+
+/** Removes the oldest generations beyond the last ten, never the current or the confirmed one. */
+export async function pruneGenerations(host: Host): Promise<void> {
+  const kept = [
+    await linkedGeneration(host, PATHS.current),
+    await linkedGeneration(host, PATHS.confirmed),
+    ...(await listGenerations(host)).slice(-KEEP),
+  ]
+  for (const number of await listGenerations(host)) {
+    if (!kept.includes(number)) await host.removeTree(generationPath(number))
+  }
+}

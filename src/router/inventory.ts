@@ -1,0 +1,95 @@
+import type { DesiredState, OwnedUnit, OwnedVolume } from './desired.ts'
+import type { Stat } from './host.ts'
+import type { Saved } from './merged.ts'
+import type { TakeoverAction } from './takeover.ts'
+
+/** A path in /etc that a generation fills: a symlink, or a copy where a program may not follow it to us. */
+export type Place =
+  | { readonly kind: 'link'; readonly path: string; readonly target: string; readonly owner: string }
+  | {
+      readonly kind: 'copy'
+      readonly path: string
+      /** Path inside the generation. */
+      readonly source: string
+      readonly sha256: string
+      readonly mode: number
+      readonly owner: string
+    }
+
+export interface ManifestFile {
+  readonly path: string
+  readonly sha256: string
+  readonly mode: number
+  readonly owner: string
+  readonly secret?: true
+}
+
+/** manifest.json of a generation: what it is, without the texts. */
+export interface Manifest {
+  readonly version: 1
+  readonly files: readonly ManifestFile[]
+  readonly places: readonly Place[]
+  readonly units: readonly OwnedUnit[]
+  readonly volumes: readonly OwnedVolume[]
+  readonly images: DesiredState['images']
+  readonly services: DesiredState['services']
+  readonly restarts: DesiredState['restarts']
+}
+
+/** What was seen running right after a generation was applied; live.json beside its manifest. */
+export interface LiveRecord {
+  /** Hash of the kernel's listing of our nft table. */
+  readonly nft?: string
+  /** Compose's config hash of each service's container. */
+  readonly services: Readonly<Record<string, string>>
+}
+
+export interface GenerationOnDisk {
+  readonly number: number
+  readonly manifest: Manifest
+  /** Text of each file that is there, with its mode. */
+  readonly files: Readonly<Record<string, { readonly text: string; readonly mode: number }>>
+  /** Paths whose text or mode is not what the manifest says. */
+  readonly drift: readonly string[]
+  readonly live: LiveRecord | undefined
+}
+
+export interface ObservedService {
+  readonly state: string
+  /** "healthy", "unhealthy", "starting", or "" without a health check. */
+  readonly health: string
+  readonly configHash: string
+}
+
+/** What the machine is, as far as it concerns a desired state. Plain data. */
+export interface Inventory {
+  /** The generation in use; undefined before the first apply. */
+  readonly current: GenerationOnDisk | undefined
+  readonly confirmed: number | undefined
+  /** Every generation number on disk, ascending. */
+  readonly generations: readonly number[]
+  /** What lies at each path that the last generation filled or this one wants; with a hash for files. */
+  readonly places: Readonly<Record<string, (Stat & { readonly sha256?: string }) | undefined>>
+  /** Paths in /etc/sekisho/saved/files with an original in them. */
+  readonly saved: readonly string[]
+  /** Text of the files that are merged into (daemon.json, hosts); undefined where absent. */
+  readonly merged: Readonly<Record<string, string | undefined>>
+  /** What those files were before we first merged into them. */
+  readonly savedMerged: Readonly<Record<string, Saved>>
+  /** Values of keys before we first set them. */
+  readonly savedSysctls: Readonly<Record<string, string>>
+  readonly sysctls: Readonly<Record<string, string | undefined>>
+  readonly units: Readonly<Record<string, { readonly active: string; readonly load: string }>>
+  readonly nft: string | undefined
+  /** undefined while Docker does not answer. */
+  readonly services: Readonly<Record<string, ObservedService>> | undefined
+  readonly missingImages: readonly string[]
+  readonly volumes: Readonly<Record<string, Stat | undefined>>
+  /** Directories below /run that should be there and are not. */
+  readonly missingRun: readonly string[]
+  readonly hostname: string
+  /** What would fight us, and how it is set aside. */
+  readonly takeover: readonly TakeoverAction[]
+  /** What would fight us and we cannot set aside, in words. */
+  readonly blockers: readonly string[]
+}

@@ -1,0 +1,170 @@
+import type { DesiredState } from './desired.ts'
+import { linksOf, runDirectoriesOf, sysctlPath, sysctlsOf } from './generated.ts'
+import { linkedGeneration, listGenerations, placesOf, readGeneration } from './generation.ts'
+import type { Host, Stat } from './host.ts'
+import { sha256 } from './host.ts'
+import type { GenerationOnDisk, Inventory, ObservedService } from './inventory.ts'
+import type { Saved } from './merged.ts'
+import { MERGED_PATHS } from './merged.ts'
+import { observeNft } from './nft-state.ts'
+import { COMPOSE_PROJECT, PATHS } from './paths.ts'
+import { detectTakeover } from './takeover-detect.ts'
+
+/** Where originals of the user's wait for the day we are removed. */
+export const SAVED = {
+  files: '/etc/sekisho/saved/files',
+  sysctls: '/etc/sekisho/saved/sysctls.json',
+  merged: '/etc/sekisho/saved/merged.json',
+} as const
+
+/** What makes a router of a host; set only when the firewall is loaded. */
+export const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'] as const
+
+/** Looks at everything on the machine that this desired state could change. Nothing is changed. */
+export async function observe(host: Host, desired: DesiredState): Promise<Inventory> {
+  const number = await linkedGeneration(host, PATHS.current)
+  const current = number === undefined ? undefined : await readGeneration(host, number)
+  const previous = textsOf(current)
+  const [containers, nft, units, missingImages, places, sysctls] = await Promise.all([
+    observeServices(host),
+    observeNft(host),
+    observeUnits(host, unitNames(desired, current)),
+    observeImages(host, desired),
+    observePlaces(host, desired, current),
+    observeSysctls(host, [...sysctlsOf(desired.files).keys(), ...sysctlsOf(previous).keys(), ...FORWARDING]),
+  ])
+  const { actions, blockers } = await detectTakeover(host, {
+    devices: new Set(linksOf(desired.files).devices),
+    listens: desired.services.flatMap((service) => service.listens ?? []),
+    docker: desired.services.length > 0,
+    ownContainers: new Set(containers?.ids ?? []),
+  })
+  const missingRun: string[] = []
+  for (const path of runDirectoriesOf(desired.files)) if (!(await host.stat(path))) missingRun.push(path)
+  const volumes: Record<string, Stat | undefined> = {}
+  for (const { path } of desired.volumes) volumes[path] = await host.stat(path)
+  const merged: Record<string, string | undefined> = {}
+  for (const path of MERGED_PATHS) merged[path] = await host.read(path)
+  return {
+    current,
+    confirmed: await linkedGeneration(host, PATHS.confirmed),
+    generations: await listGenerations(host),
+    places,
+    saved: await tree(host, SAVED.files, ''),
+    merged,
+    savedMerged: await readJson<Record<string, Saved>>(host, SAVED.merged),
+    savedSysctls: await readJson<Record<string, string>>(host, SAVED.sysctls),
+    sysctls,
+    units,
+    nft,
+    services: containers?.services,
+    missingImages,
+    volumes,
+    missingRun,
+    hostname: ((await host.read('/proc/sys/kernel/hostname')) ?? '').trim(),
+    takeover: actions,
+    blockers,
+  }
+}
+
+/** The texts of a generation, as the plan compares them. */
+export function textsOf(current: GenerationOnDisk | undefined): { path: string; text: string }[] {
+  return Object.entries(current?.files ?? {}).map(([path, { text }]) => ({ path, text }))
+}
+
+export async function readJson<T extends object>(host: Host, path: string): Promise<Partial<T> & T> {
+  const text = await host.read(path)
+  return (text === undefined ? {} : JSON.parse(text)) as T
+}
+
+function unitNames(desired: DesiredState, current: GenerationOnDisk | undefined): string[] {
+  const units = [...desired.units, ...(current?.manifest.units ?? [])].map((unit) => unit.name)
+  return [...new Set([...units, ...desired.restarts.map((restart) => restart.unit)])].sort()
+}
+
+async function observeUnits(host: Host, names: readonly string[]): Promise<Inventory['units']> {
+  if (names.length === 0) return {}
+  const { stdout } = await host.exec(['systemctl', 'show', '--property=Id,LoadState,ActiveState', ...names])
+  const units: Record<string, { active: string; load: string }> = {}
+  for (const block of stdout.split(/\n\n+/)) {
+    const id = /^Id=(.*)$/m.exec(block)?.[1]
+    const active = /^ActiveState=(.*)$/m.exec(block)?.[1]
+    const load = /^LoadState=(.*)$/m.exec(block)?.[1]
+    if (id !== undefined) units[id] = { active: active ?? '', load: load ?? '' }
+  }
+  return units
+}
+
+/** Our containers by service; undefined when Docker does not answer. */
+export async function observeServices(
+  host: Host,
+): Promise<{ services: Record<string, ObservedService>; ids: string[] } | undefined> {
+  const filter = `label=com.docker.compose.project=${COMPOSE_PROJECT}`
+  const format = [
+    '{{.ID}}',
+    '{{.State}}',
+    '{{.Status}}',
+    '{{.Label "com.docker.compose.service"}}',
+    '{{.Label "com.docker.compose.config-hash"}}',
+  ].join('\t')
+  const argv = ['docker', 'ps', '--all', '--no-trunc', '--filter', filter, '--format', format]
+  const { code, stdout } = await host.exec(argv, { timeoutMs: 20_000 })
+  if (code !== 0) return undefined
+  const services: Record<string, ObservedService> = {}
+  const ids: string[] = []
+  for (const line of stdout.split('\n')) {
+    const [id, state, status, name, configHash] = line.split('\t')
+    if (!id || !name || state === undefined || status === undefined || configHash === undefined) continue
+    ids.push(id)
+    const health = /\((healthy|unhealthy|health: starting)\)/.exec(status)?.[1]?.replace('health: ', '') ?? ''
+    services[name] = { state, health, configHash }
+  }
+  return { services, ids }
+}
+
+async function observeImages(host: Host, desired: DesiredState): Promise<string[]> {
+  const wanted = [...new Set(desired.images.map(({ image }) => image))].sort()
+  if (wanted.length === 0) return []
+  const argv = ['docker', 'image', 'ls', '--format', '{{.Repository}}:{{.Tag}}']
+  const { code, stdout } = await host.exec(argv, { timeoutMs: 20_000 })
+  const there = new Set(code === 0 ? stdout.split('\n') : [])
+  return wanted.filter((image) => !there.has(image))
+}
+
+async function observePlaces(
+  host: Host,
+  desired: DesiredState,
+  current: GenerationOnDisk | undefined,
+): Promise<Inventory['places']> {
+  const paths = [...placesOf(desired), ...(current?.manifest.places ?? [])].map((place) => place.path)
+  const places: Record<string, Inventory['places'][string]> = {}
+  for (const path of new Set(paths)) {
+    const stat = await host.stat(path)
+    places[path] = stat?.kind === 'file' ? { ...stat, sha256: sha256((await host.read(path)) ?? '') } : stat
+  }
+  return places
+}
+
+async function observeSysctls(
+  host: Host,
+  keys: readonly string[],
+): Promise<Record<string, string | undefined>> {
+  const values: Record<string, string | undefined> = {}
+  for (const key of new Set(keys)) {
+    // Some settings can be written and not read.
+    const value = await host.read(sysctlPath(key)).catch(() => undefined)
+    values[key] = value?.trim()
+  }
+  return values
+}
+
+async function tree(host: Host, root: string, below: string): Promise<string[]> {
+  const paths: string[] = []
+  for (const name of await host.list(root + below)) {
+    const path = `${below}/${name}`
+    const stat = await host.stat(root + path)
+    if (stat?.kind === 'directory') paths.push(...(await tree(host, root, path)))
+    else paths.push(path)
+  }
+  return paths
+}

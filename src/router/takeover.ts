@@ -1,0 +1,148 @@
+import type { Host } from './host.ts'
+import { PATHS } from './paths.ts'
+
+/*
+ * A machine that becomes a router was something else before. What would fight us is set aside so that it can be
+ * given back: every action says what was there, and is recorded before it is done.
+ */
+
+/** One thing set aside (or switched on) for us; `why` is for the reader of the plan. */
+export type TakeoverAction =
+  | {
+      readonly kind: 'disable-unit' | 'enable-unit'
+      readonly unit: string
+      readonly wasEnabled: boolean
+      readonly wasActive: boolean
+      readonly why: string
+    }
+  | {
+      /** Lines of ifupdown's configuration become comments; on the way back the ports are brought up again. */
+      readonly kind: 'ifupdown'
+      readonly path: string
+      readonly before: string
+      readonly after: string
+      readonly mode: number
+      readonly ports: readonly string[]
+      readonly why: string
+    }
+  | { readonly kind: 'move-file'; readonly path: string; readonly savedAs: string; readonly why: string }
+  | { readonly kind: 'stop-process'; readonly pid: number; readonly name: string; readonly why: string }
+
+interface TakeoverRecord {
+  readonly version: 1
+  readonly done: readonly TakeoverAction[]
+}
+
+/** Where what was done is kept, for `restoreTakeover`. */
+export const TAKEOVER_RECORD = '/etc/sekisho/takeover.json'
+/** Where moved files wait. */
+export const TAKEOVER_SAVED = '/etc/sekisho/saved/takeover'
+
+const UNIT_TIMEOUT = 90_000
+
+/** Does one action and records it. Throws with the program's words when it fails; then it may be half done. */
+export async function doTakeover(host: Host, action: TakeoverAction): Promise<void> {
+  // Recorded first: half an action can then be undone, and undoing what was not done is harmless.
+  await record(host, (done) => [...done, action])
+  switch (action.kind) {
+    case 'disable-unit':
+      return systemctl(host, ['disable', '--now', action.unit])
+    case 'enable-unit':
+      return systemctl(host, ['enable', '--now', action.unit])
+    case 'ifupdown':
+      return host.write(action.path, action.after, action.mode)
+    case 'move-file':
+      return host.rename(action.path, action.savedAs)
+    case 'stop-process':
+      // TERM, not its own "release": the address stays until networkd has it.
+      await host.exec(['kill', '-TERM', String(action.pid)])
+  }
+}
+
+/** Gives back what one action took. */
+export async function undoTakeover(host: Host, action: TakeoverAction): Promise<void> {
+  switch (action.kind) {
+    case 'disable-unit':
+    case 'enable-unit':
+      await restoreUnit(host, action)
+      break
+    case 'ifupdown':
+      await host.write(action.path, action.before, action.mode)
+      for (const port of action.ports) await host.exec(['ifup', '--force', port], { timeoutMs: 60_000 })
+      break
+    case 'move-file':
+      if (await host.stat(action.savedAs)) await host.rename(action.savedAs, action.path)
+      break
+    case 'stop-process':
+      break
+  }
+  await record(host, (done) => {
+    // The same thing may have been set aside twice: the newest record is the one that goes.
+    const at = done.findLastIndex((other) => JSON.stringify(other) === JSON.stringify(action))
+    return at < 0 ? done : done.toSpliced(at, 1)
+  })
+}
+
+async function restoreUnit(
+  host: Host,
+  { unit, wasEnabled, wasActive }: Extract<TakeoverAction, { wasActive: boolean }>,
+): Promise<void> {
+  await systemctl(host, [wasEnabled ? 'enable' : 'disable', unit])
+  await systemctl(host, [wasActive ? 'start' : 'stop', unit])
+}
+
+/** Gives the machine back what takeover set aside, the last thing first; returns what could not be, in words. */
+export async function restoreTakeover(host: Host): Promise<string[]> {
+  const failures: string[] = []
+  for (const action of (await readTakeover(host)).toReversed()) {
+    try {
+      await undoTakeover(host, action)
+    } catch (error) {
+      failures.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  return failures
+}
+
+/** What has been set aside so far, in order. */
+export async function readTakeover(host: Host): Promise<readonly TakeoverAction[]> {
+  const text = await host.read(TAKEOVER_RECORD)
+  if (text === undefined) return []
+  return (JSON.parse(text) as TakeoverRecord).done
+}
+
+async function record(
+  host: Host,
+  change: (done: readonly TakeoverAction[]) => readonly TakeoverAction[],
+): Promise<void> {
+  const done = change(await readTakeover(host))
+  if (done.length === 0) {
+    await host.remove(TAKEOVER_RECORD)
+    await host.removeEmpty(TAKEOVER_SAVED)
+    return
+  }
+  const next: TakeoverRecord = { version: 1, done }
+  await host.write(TAKEOVER_RECORD, `${JSON.stringify(next, null, 1)}\n`, 0o600)
+}
+
+async function systemctl(host: Host, args: readonly string[]): Promise<void> {
+  const result = await host.exec(['systemctl', ...args], { timeoutMs: UNIT_TIMEOUT })
+  if (result.code !== 0)
+    throw new Error(`systemctl ${args.join(' ')} failed: ${result.stderr.trim() || `code ${result.code}`}`)
+}
+
+/** One line for the plan. */
+export function describeTakeover(action: TakeoverAction): string {
+  switch (action.kind) {
+    case 'disable-unit':
+      return `disables ${action.unit}: ${action.why}`
+    case 'enable-unit':
+      return `enables ${action.unit}: ${action.why}`
+    case 'ifupdown':
+      return `takes ${action.ports.join(', ')} out of ${action.path}: ${action.why}`
+    case 'move-file':
+      return `moves ${action.path} to ${PATHS.config.replace(/\/[^/]*$/, '')}/saved: ${action.why}`
+    case 'stop-process':
+      return `stops ${action.name} (process ${action.pid}): ${action.why}`
+  }
+}
