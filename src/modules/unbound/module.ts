@@ -81,6 +81,8 @@ export const unbound = defineModule({
             ...(hints === undefined ? [] : [{ kind: 'host' as const, source: hints, target: ROOT_HINTS }]),
             { kind: 'data', volume: VOLUME, target: '/var/lib/unbound' },
             { kind: 'run', target: '/run/unbound' },
+            // What health.pl remembers.
+            { kind: 'tmpfs', target: '/run/unbound-local', sizeBytes: 64 * 1024, mode: 0o750 },
           ],
           // A name of our own zone: healthy means that it answers, with or without a WAN.
           health: { test: ['/usr/local/libexec/health.pl', ctx.router.domain] },
