@@ -9,6 +9,8 @@ import { writeAtomic } from './write-atomic.ts'
 
 /** Hosts hear of no more than one change in this time. */
 const RELOAD_GAP_MS = 10_000
+/** The drop-ins are compared with the disk this often, in case somebody touched them. */
+const CHECK_EVERY_MS = 60_000
 const DROP_IN = '50-ra.conf'
 const DROP_IN_FOLDER = /^10-sekisho-[a-z0-9-]{1,12}\.network\.d$/
 
@@ -27,7 +29,9 @@ export class AdvertiseJob {
   readonly #config: AgentConfig
   readonly #networkdRun: string
   readonly #lifetime = new RouterLifetime()
-  #announced = false
+  #announced: boolean | undefined
+  #checkedAt = 0
+  #failure: unknown
   // What networkd has read of the files is unknown at first: one reload tells it.
   #reloadDue = true
   #reloadedAt = Number.NEGATIVE_INFINITY
@@ -39,24 +43,43 @@ export class AdvertiseJob {
   }
 
   async run(): Promise<void> {
-    const wan = await readWanState(this.#config.wan.device)
-    this.#announced = this.#lifetime.observe(wan.defaultRoute6, performance.now())
-    const wanted = this.#config.networks.filter((network) => network.advertise && this.#announced)
-    const folders = wanted.map((network) => `10-sekisho-${network.name}.network.d`)
-    if (await this.#writeDropIns(folders)) this.#reloadDue = true
-    if (!this.#reloadDue || performance.now() - this.#reloadedAt < RELOAD_GAP_MS) return
-    this.#reloadedAt = performance.now()
-    await promisify(execFile)('networkctl', ['reload'], { timeout: 20_000, maxBuffer: 64 * 1024 })
-    this.#reloadDue = false
+    const wan = readWanState(this.#config.wan.device)
+    const now = performance.now()
+    const announced = this.#lifetime.observe(wan.defaultRoute6, now)
+    if (announced !== this.#announced || now - this.#checkedAt >= CHECK_EVERY_MS) {
+      if (await this.#writeDropIns(announced)) this.#reloadDue = true
+      this.#announced = announced
+      this.#checkedAt = now
+    }
+    if (this.#reloadDue) await this.#reload(now)
   }
 
   /** Whether the networks are told to use us as a default router. */
   status(): boolean {
-    return this.#announced
+    return this.#announced === true
   }
 
-  /** Makes the drop-ins exactly those of the given folders; true when something changed. */
-  async #writeDropIns(folders: readonly string[]): Promise<boolean> {
+  async #reload(now: number): Promise<void> {
+    if (now - this.#reloadedAt >= RELOAD_GAP_MS) {
+      this.#reloadedAt = now
+      this.#failure = undefined
+      await promisify(execFile)('networkctl', ['reload'], { timeout: 20_000, maxBuffer: 64 * 1024 }).then(
+        () => {
+          this.#reloadDue = false
+        },
+        (error: unknown) => {
+          this.#failure = error
+        },
+      )
+    }
+    // A failure stays one until the next try.
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Makes the drop-ins exactly those of the networks to announce to; true when something changed. */
+  async #writeDropIns(announced: boolean): Promise<boolean> {
+    const wanted = this.#config.networks.filter((network) => network.advertise && announced)
+    const folders = wanted.map((network) => `10-sekisho-${network.name}.network.d`)
     let changed = false
     for (const folder of folders) {
       await mkdir(join(this.#networkdRun, folder), { recursive: true })
@@ -65,13 +88,8 @@ export class AdvertiseJob {
     const present = await readdir(this.#networkdRun).catch(() => [])
     for (const folder of present.filter((name) => DROP_IN_FOLDER.test(name) && !folders.includes(name))) {
       const path = join(this.#networkdRun, folder)
-      if (
-        await unlink(join(path, DROP_IN)).then(
-          () => true,
-          () => false,
-        )
-      )
-        changed = true
+      const removed = unlink(join(path, DROP_IN)).then(() => true)
+      if (await removed.catch(() => false)) changed = true
       // Somebody else's drop-in may lie beside ours.
       await rmdir(path).catch(() => undefined)
     }

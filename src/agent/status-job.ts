@@ -13,6 +13,7 @@ export class StatusJob {
   readonly #device: string
   readonly #startedAt: string
   readonly #rest: () => Rest
+  #written = ''
   #up: boolean | undefined
   #since = { since: '', sinceUptimeSecs: 0 }
 
@@ -24,7 +25,7 @@ export class StatusJob {
   }
 
   async run(): Promise<void> {
-    const wan = await readWanState(this.#device)
+    const wan = readWanState(this.#device)
     const up = isWanUp(wan)
     if (up !== this.#up) {
       const before = this.#up === undefined ? await this.#before(up) : undefined
@@ -41,8 +42,11 @@ export class StatusJob {
       wan: { ...wan, up, ...this.#since },
       ...this.#rest(),
     }
+    const text = `${JSON.stringify(status, null, 2)}\n`
+    if (text === this.#written) return
     await mkdir(dirname(this.#path), { recursive: true })
-    await writeAtomic(this.#path, `${JSON.stringify(status, null, 2)}\n`)
+    await writeAtomic(this.#path, text)
+    this.#written = text
   }
 
   /** An agent that was restarted goes on counting where the last one, of the same boot, saw the same. */
