@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { killTree } from './process-tree.ts'
 
 export interface RunOptions {
   readonly input?: string | Uint8Array
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
-  /** Milliseconds; the child is killed after it and the result's code is 124, as coreutils' timeout says it. */
+  /** Milliseconds; the child and all its descendants are killed after it and the result's code is 124, as coreutils' timeout says it. */
   readonly timeout?: number
   /** Called with every line of stdout and stderr as it comes, for progress. */
   readonly onLine?: (line: string) => void
@@ -36,8 +37,8 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
         ? undefined
         : setTimeout(() => {
             timedOut = true
-            child.kill('SIGKILL')
-            // A grandchild may hold the pipes open after its parent died: do not wait for it.
+            if (child.pid !== undefined) killTree(child.pid, 'SIGKILL')
+            // One that left the tree may hold the pipes open: do not wait for it.
             child.stdout?.destroy()
             child.stderr?.destroy()
           }, options.timeout)

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { killTree } from '../build/process-tree.ts'
 import { type RunResult, run } from '../build/run.ts'
 import { enterProcess } from './namespaces.ts'
 import type { ProcessId } from './process-id.ts'
@@ -19,7 +20,7 @@ export interface Running {
   readonly done: Promise<number>
   /** Resolves when a line of its output contains the text or matches; rejects when it ends without. */
   waitFor(pattern: string | RegExp): Promise<void>
-  /** Ends it and everything it holds, and returns all it printed. */
+  /** Interrupts it, kills it when that is not enough in 2 s, and returns all it printed. */
   stop(): Promise<string>
 }
 
@@ -44,7 +45,7 @@ export class Host {
   /** The full argument vector that runs `argv` in this host as root in a login's environment. */
   command(
     argv: readonly string[],
-    options: { readonly env?: Readonly<Record<string, string>>; readonly death?: 'KILL' | 'INT' } = {},
+    options: { readonly env?: Readonly<Record<string, string>> } = {},
   ): string[] {
     const environment = {
       HOME: '/root',
@@ -58,8 +59,8 @@ export class Host {
     }
     return [
       ...enterProcess(this.#root, this.#process()),
-      // A killed nsenter must not leave its command running.
-      ...['setpriv', `--pdeathsig=${options.death ?? 'KILL'}`, '--'],
+      // When this process is killed, and nsenter with it, the command is not to stay.
+      ...['setpriv', '--pdeathsig=KILL', '--'],
       ...[
         'env',
         '-i',
@@ -89,15 +90,15 @@ export class Host {
     return result.stdout
   }
 
-  spawn(argv: readonly string[], options: { readonly death?: 'KILL' | 'INT' } = {}): Running {
-    const [file = '', ...args] = this.command(argv, options)
+  spawn(argv: readonly string[]): Running {
+    const [file = '', ...args] = this.command(argv)
     return follow(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
   }
 
   /** Captures packets on an interface with tcpdump; it is running when this resolves. */
   async capture(port: string, filter = '', options: readonly string[] = ['-e']): Promise<Capture> {
     const tcpdump = ['tcpdump', '-nn', '-l', '--immediate-mode', '-i', port, ...options]
-    const running = this.spawn([...tcpdump, ...(filter === '' ? [] : ['--', filter])], { death: 'INT' })
+    const running = this.spawn([...tcpdump, ...(filter === '' ? [] : ['--', filter])])
     await running.waitFor(/listening on/)
     return {
       async stop({ settleMs = 300 } = {}) {
@@ -154,8 +155,12 @@ function follow(child: ChildProcess): Running {
       })
     },
     async stop() {
-      child.kill('SIGKILL')
-      await done
+      if (child.pid !== undefined && !ended) {
+        killTree(child.pid, 'SIGINT', { self: false })
+        const end = setTimeout(() => killTree(child.pid ?? 0, 'SIGKILL'), 2000)
+        await done
+        clearTimeout(end)
+      }
       return said
     },
   }

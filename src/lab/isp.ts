@@ -124,6 +124,8 @@ function dhcp4Config(): object {
       'renew-timer': 1800,
       'rebind-timer': 3150,
       authoritative: true,
+      // One customer, one line: a new DHCP client on the same port gets the same address.
+      'match-client-id': false,
       subnet4: [
         {
           id: 1,

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { childrenOf } from '../build/process-tree.ts'
 import { runOk } from '../build/run.ts'
 import { createCgroups } from './cgroup.ts'
 import type { Places } from './places.ts'
@@ -36,7 +36,7 @@ export async function startRoot(places: Places): Promise<LabRoot> {
   child.stdin.on('error', () => {})
   await firstLine(child)
   const parent = child.pid === undefined ? undefined : identify(child.pid)
-  const first = child.pid === undefined ? undefined : childrenOf(child.pid, '/proc')[0]
+  const first = child.pid === undefined ? undefined : childrenOf(child.pid)[0]
   const root = first === undefined ? undefined : identify(first)
   if (parent === undefined || root === undefined) throw new Error('the lab ended as soon as it began')
   return {
@@ -125,26 +125,4 @@ export async function startService(
     ...command,
   ])
   return Number(line.trim())
-}
-
-/** Numbers of the lab's processes, as the lab counts them. */
-export function labProcesses(root: ProcessId): number[] {
-  return readdirSync(`/proc/${root.pid}/root/proc`)
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-}
-
-/** Children of a process in the given /proc. */
-export function childrenOf(parent: number, proc: string): number[] {
-  return readdirSync(proc)
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`${proc}/${pid}/stat`, 'utf8')
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent
-      } catch {
-        return false
-      }
-    })
 }

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { childrenOf } from '../build/process-tree.ts'
 import { runOk } from '../build/run.ts'
 import { Host } from './host.ts'
-import { childrenOf, enterRoot, startMachine } from './namespaces.ts'
+import { enterRoot, startMachine } from './namespaces.ts'
 import type { Places } from './places.ts'
 import type { LabState } from './state.ts'
 import { ROUTER_CABLES } from './topology.ts'
@@ -119,9 +120,9 @@ export class RouterMachine extends Host {
 
   /** Pulls the plug: every process of the machine ends at once, nothing is written any more. */
   async powerOff(): Promise<void> {
-    const nspawn = this.#nspawn()
-    if (nspawn === undefined) return
-    await runOk([...enterRoot(this.#state.root), 'kill', '-KILL', String(nspawn)])
+    if (!this.isOn()) return
+    // The machine dies with its init; systemd-nspawn alone would leave it running.
+    await runOk([...enterRoot(this.#state.root), 'kill', '-KILL', String(this.#init())])
     // The script around it has put the cables back when it is gone.
     const script = () =>
       childrenOf(1, this.#proc).some((pid) => commandOf(`${this.#proc}/${pid}`).includes('machine.sh'))
