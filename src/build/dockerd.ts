@@ -219,11 +219,16 @@ function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** Under cgroup v1 each hierarchy keeps the engine's empty group; v2 has one. rmdir takes empty groups only. */
+/** The engine's groups outlive it, one in each cgroup v1 hierarchy; rmdir(2) takes only those with no process. */
 async function removeCgroups(): Promise<void> {
   const top = '/sys/fs/cgroup'
   const hierarchies = await readdir(top).catch(() => [])
-  for (const path of [top, ...hierarchies.map((name) => join(top, name))]) {
-    await rmdir(join(path, CGROUP)).catch(() => {})
-  }
+  for (const path of [top, ...hierarchies.map((name) => join(top, name))])
+    await removeGroup(join(path, CGROUP))
+}
+
+async function removeGroup(path: string): Promise<void> {
+  const children = await readdir(path, { withFileTypes: true }).catch(() => [])
+  for (const child of children) if (child.isDirectory()) await removeGroup(join(path, child.name))
+  await rmdir(path).catch(() => {})
 }

@@ -103,6 +103,13 @@ describe('installRelease', () => {
     },
   )
 
+  test('refuses a bundle cut short though its release is installed', async () => {
+    const { file } = await makeBundle(FIRST)
+    await installRelease({ bundle: file, root })
+    await truncate(file, 50_000)
+    expect(await installRelease({ bundle: file, root })).toMatchObject({ status: 'refused' })
+  })
+
   test('refuses a bundle wherever one bit of it flipped', async () => {
     const { file } = await makeBundle(FIRST)
     const good = await readFile(file)

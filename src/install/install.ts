@@ -73,6 +73,9 @@ async function install(options: InstallOptions, root: string, home: string): Pro
           'copy it again, or make it again with `sekisho bundle`',
         )
   }
+  if (bundle !== undefined && (await stat(bundle)).size < archiveSize(manifest)) {
+    return refused(`${bundle} is cut short`, 'copy it again, or make it again with `sekisho bundle`')
+  }
   const { release, arch, images } = manifest
   if (arch !== process.arch) {
     return refused(
@@ -145,6 +148,14 @@ async function manifestText(bundle: string): Promise<string> {
     ...['--file', bundle, '--force-local', `*/${MANIFEST}`],
   ])
   return code === 0 ? stdout : ''
+}
+
+/** The least a whole archive has in bytes: tar has a header of 512 for each member and fills blocks of 512. */
+function archiveSize({ parts }: Manifest): number {
+  return parts.reduce(
+    (sum, { kind, size }) => sum + 512 + (kind === 'link' ? 0 : Math.ceil(size / 512) * 512),
+    0,
+  )
 }
 
 async function copyTree(source: string, target: string, { parts }: Manifest): Promise<string | undefined> {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { lstat, readdir, readlink } from 'node:fs/promises'
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 
 /** The name of the manifest in a release; it lists every other file. */
@@ -113,7 +112,11 @@ export async function describePart(folder: string, path: string): Promise<Part> 
     return { path, kind: 'link', size: Buffer.byteLength(target), sha256: hash.update(target).digest('hex') }
   }
   if (!stat.isFile()) throw new Error(`${join(folder, path)} is neither a file nor a link`)
-  await pipeline(createReadStream(join(folder, path), { highWaterMark: 1 << 20 }), hash)
+  // A stream costs more than a small file's whole reading.
+  if (stat.size < 1 << 20) hash.update(await readFile(join(folder, path)))
+  else
+    for await (const chunk of createReadStream(join(folder, path), { highWaterMark: 1 << 20 }))
+      hash.update(chunk)
   return {
     path,
     kind: stat.mode & 0o100 ? 'executable' : 'file',
