@@ -33,6 +33,8 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
   const since = new Date().toISOString()
   const report = (): Promise<void> => reportStatus(settings, store, sources, since)
   await report()
+  // Soon once more: a source is up when it has looked around for the first time.
+  setTimeout(() => void report(), 500).unref()
   const timer = setInterval(() => void report(), STATUS_MS)
 
   let stopping = false

@@ -19,7 +19,7 @@ export const sendto: (
   address: Buffer,
   addressLength: number,
 ) => number = libc.func(
-  'ssize_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
+  'int64_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)',
 )
 export const recvfrom: (
   fd: number,
@@ -29,7 +29,7 @@ export const recvfrom: (
   address: Buffer,
   addressLength: Buffer,
 ) => number = libc.func(
-  'ssize_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)',
+  'int64_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)',
 )
 export const close: (fd: number) => number = libc.func('int close(int fd)')
 export const ifIndexToName: (index: number, name: Buffer) => unknown = libc.func(

@@ -57,6 +57,7 @@ export class Writer {
   #changed = false
   #round: Round | undefined
   #flushing: Promise<boolean> | undefined
+  #nextFlush: Promise<boolean> | undefined
   #waiting: (() => void)[] = []
   #early: NodeJS.Immediate | undefined
   /** Bytes stored since the start. */
@@ -141,9 +142,17 @@ export class Writer {
     })
   }
 
-  /** Brings what was offered to the disk; false when that failed (the records are kept and tried again). */
+  /** Brings what was offered so far to the disk; false when that failed (it is kept and tried again). */
   flush(): Promise<boolean> {
-    this.#flushing ??= this.#flush().finally(() => {
+    if (this.#flushing) {
+      // The flush that runs may have begun before the last offer.
+      this.#nextFlush ??= this.#flushing.then(() => {
+        this.#nextFlush = undefined
+        return this.flush()
+      })
+      return this.#nextFlush
+    }
+    this.#flushing = this.#flush().finally(() => {
       this.#flushing = undefined
     })
     return this.#flushing
@@ -151,7 +160,6 @@ export class Writer {
 
   async close(): Promise<boolean> {
     clearImmediate(this.#early)
-    await this.#flushing
     const ok = await this.flush()
     for (const { segment } of this.#open.values()) await segment.close()
     this.#open.clear()
