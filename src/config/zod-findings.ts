@@ -123,7 +123,7 @@ function unknownKey(scope: Scope, inside: Path, key: string): Clue {
       : elsewhere.length > 0
         ? `move it: ${either(elsewhere.slice(0, 3))} takes this key`
         : unused.length > 0
-          ? `remove it; the keys that may still be added here are ${either(unused, 'and')}`
+          ? `remove it; what may still be added here: ${unused.join(', ')}`
           : 'remove it'
   const meant = spelt !== undefined && !keys.includes(key) ? [...path.slice(0, -1), spelt] : undefined
   return { path, at: 'key', message: `unknown key ${show(key)}`, fix, ...(meant && { meant }) }
