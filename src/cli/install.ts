@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { ensurePackages } from '../build/debian.ts'
 import { dockerAnswers, ensureImages } from '../install/images.ts'
 import { installRelease } from '../install/install.ts'
+import { pruneImages } from '../install/prune-images.ts'
 import { missingPackages } from '../install/requirements.ts'
 
 interface Options {
@@ -41,8 +42,10 @@ async function install({ bundle, apt }: Options): Promise<number> {
     onProgress,
   })
   if (result.status === 'refused') return fail(result.message, result.fix)
-  if (await dockerAnswers()) await ensureImages(result.images, { onProgress })
-  else onProgress('Docker is not running: the first `sekisho apply` loads the images')
+  if (await dockerAnswers()) {
+    await ensureImages(result.images, { onProgress })
+    for (const ref of await pruneImages()) onProgress(`removed ${ref}, which no release or generation uses`)
+  } else onProgress('Docker is not running: the first `sekisho apply` loads the images')
   console.log(
     result.status === 'already'
       ? `sekisho ${result.release} is already installed`
