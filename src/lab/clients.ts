@@ -30,6 +30,7 @@ export async function renewClient(client: Host): Promise<void> {
 /** The attacker has a fixed place on the WAN segment and needs no server. */
 export async function setUpAttacker(attacker: Host): Promise<void> {
   const port = ATTACKER_CABLE.near.port
+  await attacker.execOk(['sysctl', '-qw', `net.ipv6.conf.${port}.accept_ra=0`])
   await attacker.execOk(['ip', '-batch', '-'], {
     input: `link set ${port} up
 address add ${WAN.attacker4}/24 dev ${port}

@@ -1,0 +1,20 @@
+import { spawn } from 'node:child_process'
+import type { Lab } from './lab.ts'
+import type { HostName } from './topology.ts'
+
+/** Runs a command in a host on this terminal and returns its exit code. */
+export async function execHere(lab: Lab, name: HostName, argv: readonly string[]): Promise<number> {
+  const [file = '', ...args] = lab.host(name).command(argv)
+  const child = spawn(file, args, { stdio: 'inherit' })
+  // Ctrl-C is the command's to answer: it is in our terminal's foreground too.
+  const ignore = () => {}
+  process.on('SIGINT', ignore)
+  try {
+    return await new Promise((resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 137)))
+    })
+  } finally {
+    process.off('SIGINT', ignore)
+  }
+}

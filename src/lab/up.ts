@@ -1,0 +1,142 @@
+import { ensureBundle } from '../build/bundle.ts'
+import { ensurePackages } from '../build/debian.ts'
+import { withFileLock } from '../build/file-lock.ts'
+import { run } from '../build/run.ts'
+import { buildNamespaces, startHosts } from './build-lab.ts'
+import { removeLab } from './down.ts'
+import { configureRouter, installBundle, isInstalled } from './install-router.ts'
+import { findLab, type Lab } from './lab.ts'
+import { labPlaces, type Places } from './places.ts'
+import { labRecipe } from './recipe.ts'
+import { hostsRootfs, routerRootfs } from './rootfs.ts'
+import { hold, labChecks } from './verify.ts'
+
+/** On the building machine: the machine's container, network tools, and what runs them. */
+const TOOLS = ['mmdebstrap', 'systemd-container', 'iproute2', 'util-linux', 'procps', 'kmod']
+
+/** What the router's kernel must have; the machine inside has no modules of its own to load. */
+const MODULES = [
+  ...['overlay', 'veth', 'bridge', 'br_netfilter', 'nf_conntrack', 'nf_conntrack_netlink', 'nf_nat'],
+  ...['nf_tables', 'nft_chain_nat', 'nft_ct', 'nft_fib_inet', 'nft_limit', 'nft_log', 'nft_masq', 'nft_nat'],
+  ...['nft_redir', 'nft_reject_inet', 'nft_compat', 'nfnetlink_log', 'xt_addrtype', 'xt_conntrack'],
+  ...['xt_MASQUERADE', 'ip_tables', 'ip6_tables', 'iptable_nat', 'iptable_filter', 'ip6table_filter'],
+]
+
+export interface UpOptions {
+  readonly places?: Places
+  readonly onProgress: (line: string) => void
+  /** Stop before installing: a Debian machine that never saw Sekisho. */
+  readonly bare?: boolean
+}
+
+/**
+ * Brings the lab up, or checks one that is up and brings its router to this checkout's state. Resolves when
+ * everything in verify.ts holds; when it throws after the router has booted, the lab stays for inspection.
+ */
+export async function up({ places = labPlaces(), onProgress, bare = false }: UpOptions): Promise<Lab> {
+  if (process.getuid?.() !== 0)
+    throw new Error('the lab makes namespaces and boots a machine. Fix: run it as root')
+  await ensurePackages(TOOLS, onProgress)
+  // A kernel with all of it built in knows no modules; what is truly missing shows when the rules load.
+  await run(['modprobe', '--all', '--quiet', ...MODULES]).catch(() => undefined)
+  const [router, hosts, bundle] = await Promise.all([
+    routerRootfs((line) => onProgress(`router tree: ${line}`)),
+    hostsRootfs((line) => onProgress(`hosts tree: ${line}`)),
+    bare ? undefined : ensureBundle((line) => onProgress(`bundle: ${line}`)),
+  ])
+  const trees = { router, hosts }
+  return withFileLock(
+    places.lock,
+    async () => {
+      const recipe = labRecipe(trees)
+      const lab =
+        (await reusable(places, recipe, onProgress)) ?? (await create(places, recipe, trees, onProgress))
+      if (bundle === undefined) return lab
+      await bringRouterUp(lab, bundle, onProgress)
+      for (const check of labChecks(lab)) {
+        const seen = await hold(check).catch((error: unknown) => {
+          throw new Error(`${check.what}: ${messageOf(error)}`)
+        })
+        onProgress(`${check.what}: ${seen}`)
+      }
+      return lab
+    },
+    { onWait: () => onProgress('waiting for another command on this lab') },
+  )
+}
+
+async function reusable(
+  places: Places,
+  recipe: string,
+  onProgress: (line: string) => void,
+): Promise<Lab | undefined> {
+  const lab = await findLab(places)
+  if (lab === undefined) return undefined
+  const why =
+    lab.state.recipe !== recipe
+      ? 'it was made from other sources'
+      : !lab.router.isOn()
+        ? 'its router machine is off'
+        : (await lab.isp.failedServices()).join('; ')
+  if (why === '') {
+    onProgress(`lab ${places.id} is up`)
+    return lab
+  }
+  onProgress(`lab ${places.id} is up but ${why}: beginning again`)
+  return undefined
+}
+
+async function create(
+  places: Places,
+  recipe: string,
+  trees: Lab['state']['trees'],
+  onProgress: (line: string) => void,
+): Promise<Lab> {
+  if (await removeLab(places)) onProgress('removed what an earlier lab left')
+  const { lab, stay } = await buildNamespaces(places, recipe, trees)
+  onProgress(`lab ${places.id}: namespaces and cables`)
+  // Interrupted, the lab goes at once; killed, it ends by itself and only its folders wait for the next command.
+  const interrupted = () => {
+    void removeLab(places).finally(() => process.exit(130))
+  }
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  try {
+    await lab.router.start()
+    await startHosts(lab)
+    onProgress('provider, attacker and clients run')
+    const state = await lab.router.booted()
+    onProgress(`router machine booted: ${state}`)
+    if (state !== 'running') {
+      const failed = await lab.router.execOk(['systemctl', '--failed', '--no-legend', '--plain'])
+      throw new Error(`the bare router machine is ${state}: ${failed}`)
+    }
+    const sick = await lab.isp.failedServices()
+    if (sick.length > 0) throw new Error(`the provider's services failed: ${sick.join('; ')}`)
+  } catch (error) {
+    await removeLab(places)
+    throw error
+  } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+  }
+  stay()
+  return lab
+}
+
+async function bringRouterUp(lab: Lab, bundle: string, onProgress: (line: string) => void): Promise<void> {
+  if (await isInstalled(lab.router, bundle)) return
+  onProgress('installing the bundle on the router')
+  await installBundle(lab.router, bundle, onProgress)
+  await configureRouter(lab)
+  onProgress('sekisho apply')
+  const applied = await lab.apply()
+  if (applied.code !== 0) {
+    throw new Error(
+      `sekisho apply ended with code ${applied.code}:\n${applied.stdout}${applied.stderr}`.trim(),
+    )
+  }
+  for (const line of applied.stdout.trim().split('\n').slice(-3)) onProgress(`  ${line}`)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
