@@ -66,9 +66,22 @@ async function build(inputs: Inputs, name: string, work: string, onProgress?: Pr
       const list = [MANIFEST, ...manifest.parts.map(({ path }) => path)].map((path) => `${name}/${path}\0`)
       await runOk(
         [
-          ...['tar', '--create', '--file', join(work, `${name}.tar`), '--directory', work],
-          ...['--format=gnu', '--owner=0', '--group=0', '--numeric-owner', '--mode=u=rwX,go=rX'],
-          ...['--hard-dereference', '--no-recursion', '--verbatim-files-from', '--null', '--files-from=-'],
+          'tar',
+          '--create',
+          '--file',
+          join(work, `${name}.tar`),
+          '--directory',
+          work,
+          '--format=gnu',
+          '--owner=0',
+          '--group=0',
+          '--numeric-owner',
+          '--mode=u=rwX,go=rX',
+          '--hard-dereference',
+          '--no-recursion',
+          '--verbatim-files-from',
+          '--null',
+          '--files-from=-',
         ],
         { input: list.join('') },
       )

@@ -135,8 +135,8 @@ async function archiveOf(release: string): Promise<Archive[]> {
 }
 
 async function load(path: string, docker: readonly string[]): Promise<void> {
-  const [file = '', ...args] = [...docker, 'load', '--quiet']
-  const child = spawn(file, args, { stdio: ['pipe', 'ignore', 'pipe'] })
+  const [client = 'docker', ...options] = docker
+  const child = spawn(client, [...options, 'load', '--quiet'], { stdio: ['pipe', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text

@@ -144,8 +144,16 @@ function refused(message: string, fix: string): InstallResult {
 /** The manifest is a bundle's first member: this reads no further. */
 async function manifestText(bundle: string): Promise<string> {
   const { code, stdout } = await run([
-    ...['tar', '--extract', '--to-stdout', '--occurrence=1', '--wildcards', '--no-wildcards-match-slash'],
-    ...['--file', bundle, '--force-local', `*/${MANIFEST}`],
+    'tar',
+    '--extract',
+    '--to-stdout',
+    '--occurrence=1',
+    '--wildcards',
+    '--no-wildcards-match-slash',
+    '--file',
+    bundle,
+    '--force-local',
+    `*/${MANIFEST}`,
   ])
   return code === 0 ? stdout : ''
 }
@@ -183,8 +191,17 @@ async function unpack(bundle: string, home: string, { release }: Manifest): Prom
   const incoming = join(home, `${release}.tmp`)
   await mkdir(incoming, { mode: 0o755 })
   const { code, stderr } = await run([
-    ...['tar', '--extract', '--file', bundle, '--force-local', '--directory', incoming],
-    ...['--strip-components=1', '--no-same-owner', '--same-permissions', '--delay-directory-restore'],
+    'tar',
+    '--extract',
+    '--file',
+    bundle,
+    '--force-local',
+    '--directory',
+    incoming,
+    '--strip-components=1',
+    '--no-same-owner',
+    '--same-permissions',
+    '--delay-directory-restore',
   ])
   return code === 0 ? undefined : (stderr.trim().split('\n')[0] ?? 'tar failed')
 }

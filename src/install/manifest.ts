@@ -96,7 +96,7 @@ async function isWhole(folder: string, part: Part): Promise<boolean> {
 /** Every file and link under a folder, as paths relative to it, in no order. */
 export async function listTree(folder: string, prefix = ''): Promise<string[]> {
   const entries = await readdir(join(folder, prefix), { withFileTypes: true })
-  const nested = entries.map((entry) => {
+  const nested = entries.map(async (entry) => {
     const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
     return entry.isDirectory() ? listTree(folder, path) : [path]
   })

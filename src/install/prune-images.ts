@@ -10,8 +10,13 @@ import { MANIFEST, parseManifest } from './manifest.ts'
  */
 export async function pruneImages(docker: readonly string[] = ['docker'], root = ''): Promise<string[]> {
   const { stdout } = await run([
-    ...[...docker, 'image', 'ls', '--filter', 'label=org.sekisho.image'],
-    ...['--format', '{{.Repository}}:{{.Tag}}'],
+    ...docker,
+    'image',
+    'ls',
+    '--filter',
+    'label=org.sekisho.image',
+    '--format',
+    '{{.Repository}}:{{.Tag}}',
   ])
   const ours = stdout.split('\n').filter((ref) => /^sekisho\/[a-z0-9-]+:[0-9a-f]{12}$/.test(ref))
   const wanted = await wantedImages(root)

@@ -72,7 +72,10 @@ export function imageContext(
     JSON.stringify(['image 1', name, parents.includes('sekisho/node') ? nodeHash(root) : baseHash(root)]),
   )
   hash.update(
-    JSON.stringify(packages.map(({ path, version, integrity }) => [path, version, integrity]).sort()),
+    packages
+      .map(({ path, version, integrity }) => JSON.stringify([path, version, integrity]))
+      .sort()
+      .join('\n'),
   )
   hash.update(entriesDigest(entries))
   return { entries, packages, ref: `sekisho/${name}:${hash.digest('hex').slice(0, 12)}` }
