@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { Issue } from './config/issue.ts'
+import { userModules } from './config/validate.ts'
 import type { RouterModule } from './router/module.ts'
 
 /** A module with the folder that holds its Dockerfile. */
@@ -46,12 +46,12 @@ const Shape = z.object({
  * that is not a module gives an issue at that path and a stand-in, so that the rest is still judged.
  */
 export async function loadUserModules(
-  text: string,
+  input: Uint8Array,
   file: string,
 ): Promise<{ modules: LocatedModule[]; issues: Issue[] }> {
   const modules: LocatedModule[] = []
   const issues: Issue[] = []
-  for (const [name, path] of namedPaths(text)) {
+  for (const { name, path } of userModules(input, file)) {
     const folder = resolve(dirname(file), path)
     const result = await loadModule(name, folder)
     if ('module' in result) {
@@ -62,25 +62,6 @@ export async function loadUserModules(
     }
   }
   return { modules, issues }
-}
-
-function namedPaths(text: string): [string, string][] {
-  const shape = z.object({ modules: z.record(z.string(), z.unknown()) }).safeParse(plainValue(text))
-  return Object.entries(shape.data?.modules ?? {}).flatMap(([name, entry]) => {
-    const path = z.object({ path: z.string() }).safeParse(entry).data?.path
-    return path === undefined ? [] : [[name, path] as [string, string]]
-  })
-}
-
-function plainValue(text: string): unknown {
-  // Bad YAML and aliases are the parser's to report; here they only mean that no folder is named.
-  const document = parseDocument(text, { logLevel: 'silent' })
-  if (document.errors.length > 0) return undefined
-  try {
-    return document.toJS({ maxAliasCount: 0 })
-  } catch {
-    return undefined
-  }
 }
 
 async function loadModule(

@@ -6,6 +6,7 @@ import type {
   Capability,
   ComposeService,
   Context,
+  GeneratedFile,
   Listen,
   ModuleOutput,
   Provided,
@@ -174,10 +175,10 @@ function desiredState(
     images: composeModules.flatMap(({ name, image }) => (image ? [{ owner: name, image }] : [])),
     services: sortBy(
       [...outputs].flatMap(([owner, output]) =>
-        output.services.map((service) => ({
+        output.services.map(({ name, network, listens }) => ({
           owner,
-          name: service.name,
-          ...(service.network === 'host' && { listens: service.listens }),
+          name,
+          listens: network === 'host' ? listens : [],
         })),
       ),
       (service) => service.name,
@@ -213,21 +214,24 @@ function moduleFiles(owner: string, output: ModuleOutput): OwnedFile[] {
     ...file,
     path: `host${hostPath(owner, file.path)}`,
   }))
-  const units = (output.host?.units ?? []).map((unit) => ({
+  const units: GeneratedFile[] = (output.host?.units ?? []).map((unit) => ({
     path: `host/etc/systemd/system/${relative(owner, unit.name)}`,
     text: unit.text,
   }))
   const sysctls = Object.entries(output.host?.sysctls ?? {}).map(([key, value]) => `${key} = ${value}\n`)
-  const sysctlFile = {
+  const sysctlFile: GeneratedFile = {
     path: `host/etc/sysctl.d/91-sekisho-${owner}.conf`,
     text: generatedHeader(owner) + sysctls.sort().join(''),
   }
-  return [...own, ...host, ...units, ...(sysctls.length > 0 ? [sysctlFile] : [])].map((file) => {
-    const { path, text } = file
-    const secret = 'secret' in file && file.secret === true
-    const mode = 'mode' in file && file.mode !== undefined ? file.mode : 0o644
-    return { path, text, owner, mode: secret ? 0o400 : mode, ...(secret && { secret: true as const }) }
-  })
+  return [...own, ...host, ...units, ...(sysctls.length > 0 ? [sysctlFile] : [])].map(
+    ({ path, text, mode = 0o644, secret = false }) => ({
+      path,
+      text,
+      owner,
+      mode: secret ? 0o400 : mode,
+      ...(secret && { secret: true as const }),
+    }),
+  )
 }
 
 function relative(owner: string, path: string): string {

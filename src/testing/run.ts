@@ -39,7 +39,7 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
   }
   const filters = names.filter((name) => name !== 'lint' && !(name in LINTERS))
   if (names.length === 0 || filters.length > 0) {
-    const projects = filters.filter((name) => name === 'unit' || name === 'lab')
+    const projects: readonly string[] = filters.filter((name) => name === 'unit' || name === 'lab')
     const paths = filters.filter((name) => !projects.includes(name))
     for (const project of ['unit', 'lab']) {
       if (projects.length > 0 && paths.length === 0 && !projects.includes(project)) continue

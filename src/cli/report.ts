@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs'
+import { formatIssues, issuesJson } from '../config/format.ts'
+import { type LoadedRouter, loadRouter } from '../load-router.ts'
+import { PATHS } from '../router/paths.ts'
+
+/** The router.yaml that a command means: the one named, the installed one, or the one in this folder. */
+export function routerFile(named: string | undefined): string {
+  return named ?? (existsSync(PATHS.config) ? PATHS.config : 'router.yaml')
+}
+
+/**
+ * Loads a router.yaml for a command. What is wrong with it goes to stderr (or as JSON to stdout), the exit code
+ * becomes 1 and the result is undefined; warnings are printed and the command goes on.
+ */
+export async function loadOrReport(
+  named: string | undefined,
+  json: boolean,
+): Promise<Extract<LoadedRouter, { ok: true }> | undefined> {
+  const file = routerFile(named)
+  let loaded: LoadedRouter
+  try {
+    loaded = await loadRouter(file)
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+    process.stderr.write(
+      `${file} cannot be read: ${error.message}. Fix: name the file, or run "sekisho init"\n`,
+    )
+    process.exitCode = 1
+    return undefined
+  }
+  const issues = loaded.ok ? loaded.warnings : loaded.issues
+  if (json && !loaded.ok)
+    process.stdout.write(`${JSON.stringify({ ok: false, issues: issuesJson(issues) }, null, 2)}\n`)
+  else process.stderr.write(formatIssues(issues, loaded.text, { color: process.stderr.isTTY }))
+  if (loaded.ok) return loaded
+  process.exitCode = 1
+  return undefined
+}

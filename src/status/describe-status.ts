@@ -1,0 +1,70 @@
+import type { RouterStatus } from './status.ts'
+
+/** The status for people: a few aligned lines, what is wrong marked with "!". */
+export function describeStatus(status: RouterStatus): string {
+  const { agent, recorder } = status
+  const generation =
+    status.generation === null
+      ? 'nothing applied yet'
+      : `generation ${status.generation}${status.confirmed ? '' : ', not confirmed'}`
+  const rows: string[][] = []
+  for (const { zone, device, carrier, addresses } of status.links) {
+    rows.push([mark(carrier), zone, device, carrier ? 'up' : 'no carrier', addresses.join(' ')])
+  }
+  if (agent) {
+    const ways = [agent.wan.defaultRoute4 && 'IPv4', agent.wan.defaultRoute6 && 'IPv6'].filter(Boolean)
+    const way = ways.length > 0 ? `by ${ways.join(' and ')}` : 'no default route'
+    rows.push([
+      mark(agent.wan.up),
+      'Internet',
+      '',
+      agent.wan.up ? 'up' : 'down',
+      `${way}, since ${agent.wan.since}`,
+    ])
+  }
+  rows.push([])
+  rows.push([mark(status.firewall === 'loaded'), 'firewall', '', status.firewall])
+  rows.push([mark(agent !== null), 'sekishod', '', agent ? 'running' : 'not running', agentWords(agent)])
+  for (const { service, state } of status.services) rows.push([mark(state === 'healthy'), service, '', state])
+  if (recorder) {
+    rows.push([])
+    if (recorder.storeError !== undefined) rows.push(['!', 'records', '', recorder.storeError])
+    for (const [source, counts] of Object.entries(recorder.sources)) {
+      const { received, stored, dropped, malformed } = counts
+      const words = `${received} received, ${stored} stored, ${dropped} dropped, ${malformed} malformed`
+      rows.push([mark(counts.state === 'up'), source, '', counts.state, words])
+    }
+  }
+  const pending =
+    status.pendingSteps === 0
+      ? 'as router.yaml says'
+      : `${status.pendingSteps} changes wait: see "sekisho plan"`
+  return `${status.hostname}: ${generation}, ${pending}\n\n${table(rows)}`
+}
+
+function mark(good: boolean): string {
+  return good ? ' ' : '!'
+}
+
+function agentWords(agent: RouterStatus['agent']): string {
+  if (!agent) return ''
+  const failing = Object.entries(agent.jobs).filter(([, job]) => !job.ok)
+  if (failing.length > 0)
+    return failing.map(([name, job]) => `${name}: ${job.lastError ?? 'failing'}`).join('; ')
+  return agent.names ? `${agent.names.count} names from ${agent.names.leases} leases` : ''
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join('')
+}

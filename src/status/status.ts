@@ -1,0 +1,120 @@
+import { networkInterfaces } from 'node:os'
+import { z } from 'zod'
+import type { DesiredState } from '../router/desired.ts'
+import type { Host } from '../router/host.ts'
+import type { Router } from '../router/model.ts'
+import { observe } from '../router/observe.ts'
+import { PATHS } from '../router/paths.ts'
+import { plan } from '../router/plan.ts'
+
+export interface LinkStatus {
+  /** "wan" or the network's name. */
+  readonly zone: string
+  readonly device: string
+  readonly carrier: boolean
+  /** Addresses without link-local ones. */
+  readonly addresses: readonly string[]
+}
+
+export interface ServiceStatus {
+  readonly module: string
+  readonly service: string
+  /** "healthy", "starting", "unhealthy", Docker's state word, or "missing". */
+  readonly state: string
+}
+
+const Counts = z.object({
+  state: z.string(),
+  received: z.number(),
+  stored: z.number(),
+  dropped: z.number(),
+  malformed: z.number(),
+})
+export type SourceCounts = z.output<typeof Counts>
+
+const Agent = z.object({
+  wan: z.object({
+    up: z.boolean(),
+    since: z.string(),
+    defaultRoute4: z.boolean(),
+    defaultRoute6: z.boolean(),
+  }),
+  names: z.object({ count: z.number(), leases: z.number() }).optional(),
+  jobs: z.record(z.string(), z.object({ ok: z.boolean(), lastError: z.string().optional() })),
+})
+const Recorder = z.object({ storeError: z.string().optional(), sources: z.record(z.string(), Counts) })
+
+export interface RouterStatus {
+  readonly hostname: string
+  /** The generation in use; null before the first apply. */
+  readonly generation: number | null
+  readonly confirmed: boolean
+  /** How many steps `sekisho plan` would list. */
+  readonly pendingSteps: number
+  readonly firewall: 'loaded' | 'missing'
+  readonly links: readonly LinkStatus[]
+  readonly services: readonly ServiceStatus[]
+  /** What sekishod last said; null while it is not running. */
+  readonly agent: z.output<typeof Agent> | null
+  /** Counts of each record source; null without a recorder. */
+  readonly recorder: z.output<typeof Recorder> | null
+  /** Everything serves: nothing missing, unhealthy, failing or unloaded. */
+  readonly ok: boolean
+}
+
+/** Looks at the running router and compares it with what router.yaml says it should be. */
+export async function routerStatus(host: Host, router: Router, desired: DesiredState): Promise<RouterStatus> {
+  const inventory = await observe(host, desired)
+  const services = desired.services.map(({ owner, name }): ServiceStatus => {
+    const live = inventory.services?.[name]
+    return { module: owner, service: name, state: live ? live.health || live.state : 'missing' }
+  })
+  const agent = await readStatus(host, `${PATHS.run}/agent/status.json`, Agent)
+  const recorder = await readStatus(host, `${PATHS.run}/recorder/status.json`, Recorder)
+  const firewall = inventory.nft === undefined ? 'missing' : 'loaded'
+  const links = await Promise.all(
+    [
+      { zone: 'wan', device: router.wan.device },
+      ...router.networks.map(({ name, device }) => ({ zone: name, device })),
+    ].map((link) => linkStatus(host, link)),
+  )
+  const agentOk = agent !== null && Object.values(agent.jobs).every((job) => job.ok)
+  return {
+    hostname: router.hostname,
+    generation: inventory.current?.number ?? null,
+    confirmed: inventory.current !== undefined && inventory.confirmed === inventory.current.number,
+    pendingSteps: plan(inventory, desired).steps.length,
+    firewall,
+    links,
+    services,
+    agent,
+    recorder,
+    ok: firewall === 'loaded' && agentOk && services.every((service) => service.state === 'healthy'),
+  }
+}
+
+async function linkStatus(
+  host: Host,
+  { zone, device }: Pick<LinkStatus, 'zone' | 'device'>,
+): Promise<LinkStatus> {
+  // The kernel refuses to say for a link that is down.
+  const carrier = await host.read(`/sys/class/net/${device}/carrier`).catch(() => undefined)
+  const addresses = (networkInterfaces()[device] ?? []).flatMap(({ cidr, address }) =>
+    cidr === null || address.startsWith('fe80:') ? [] : [cidr],
+  )
+  return { zone, device, carrier: carrier?.trim() === '1', addresses }
+}
+
+async function readStatus<T extends z.ZodType>(
+  host: Host,
+  path: string,
+  shape: T,
+): Promise<z.output<T> | null> {
+  const text = await host.read(path)
+  if (text === undefined) return null
+  try {
+    return shape.parse(JSON.parse(text))
+  } catch {
+    return null // Another version wrote it, or it is damaged: as good as not running.
+  }
+}

@@ -1,0 +1,70 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** What each part of src/ may import, besides itself. Nothing imports upwards, and no two look into each other. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  config: [],
+  router: ['config'],
+  modules: ['router', 'config'],
+  agent: ['router', 'config'],
+  recorder: ['router/paths.ts'],
+  install: ['router', 'config'],
+  build: ['modules.ts', 'install', 'router', 'config'],
+  testing: ['build'],
+  lab: ['build', 'install', 'router', 'config'],
+  'modules.ts': ['modules', 'router', 'config'],
+  'user-modules.ts': ['router', 'config'],
+  'load-router.ts': ['modules.ts', 'user-modules.ts', 'router', 'config'],
+  cli: ['*'],
+}
+
+/** The routers' apply loads images through the installer; nothing else reaches sideways. */
+const EXCEPTIONS = new Set<string>([])
+
+const files = globSync('src/**/*.ts', { cwd: ROOT }).filter((file) => !file.endsWith('.test.ts'))
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) =>
+    normalize(join(dirname(file), match[1] ?? '')).slice('src/'.length),
+  )
+}
+
+function partOf(path: string): string {
+  return path.split('/')[0] ?? ''
+}
+
+describe('a folder imports downwards only', () => {
+  test('every part is in the table', () => {
+    const parts = new Set(files.map((file) => partOf(file.slice('src/'.length))))
+    expect([...parts].filter((part) => !(part in MAY_IMPORT))).toEqual([])
+  })
+
+  test.each(files)('%s', (file) => {
+    const part = partOf(file.slice('src/'.length))
+    const allowed = MAY_IMPORT[part] ?? []
+    const wrong = importsOf(file).filter(
+      (target) =>
+        partOf(target) !== part &&
+        !allowed.includes('*') &&
+        !allowed.includes(partOf(target)) &&
+        !allowed.includes(target) &&
+        !EXCEPTIONS.has(`${file} -> ${target}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('no module imports another', () => {
+    const wrong = files
+      .filter((file) => file.startsWith('src/modules/'))
+      .flatMap((file) =>
+        importsOf(file)
+          .filter((target) => target.startsWith('modules/') && target.split('/')[1] !== file.split('/')[2])
+          .map((target) => `${file} -> ${target}`),
+      )
+    expect(wrong).toEqual([])
+  })
+})
