@@ -103,7 +103,8 @@ export async function bootstrap(packages: readonly string[], options: BootstrapO
           `--variant=${variant}`,
           `--format=${format}`,
           ...(sorted.length === 0 ? [] : [`--include=${sorted.join(',')}`]),
-          ...[...trim, ...(await aptNetworkOptions())],
+          ...trim,
+          ...(await aptNetworkOptions()),
           ...customize.map((line) => `--customize-hook=${line}`),
           // Our options were for the building; they are no part of what is built.
           '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap',

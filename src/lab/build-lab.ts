@@ -15,7 +15,7 @@ export async function buildNamespaces(
   places: Places,
   recipe: string,
   trees: LabState['trees'],
-): Promise<{ lab: Lab; stay(): void }> {
+): Promise<{ lab: Lab; stay: () => void }> {
   await mkdir(places.disk, { recursive: true, mode: 0o700 })
   const { root, parent, machineCgroups, stay } = await startRoot(places)
   let state: LabState = {
@@ -42,8 +42,9 @@ export async function buildNamespaces(
     const place = near.host === 'router' ? [] : ['netns', String(numbers[near.host])]
     await runOk([
       ...enter,
-      ...['ip', 'link', 'add', 'name', near.port, 'address', near.mac, ...place, 'type', 'veth'],
-      ...['peer', 'name', far.port, 'address', far.mac, 'netns', String(numbers[far.host])],
+      ...`ip link add name ${near.port} address ${near.mac}`.split(' '),
+      ...place,
+      ...`type veth peer name ${far.port} address ${far.mac} netns ${numbers[far.host]}`.split(' '),
     ])
   }
   state = { ...state, hosts: numbers }

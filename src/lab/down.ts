@@ -19,7 +19,7 @@ export async function removeLab(places: Places): Promise<boolean> {
   if (state !== undefined) {
     // With process 1 go all processes of its namespace, and with them every mount, cable and namespace.
     for (const process of [state.root, state.parent]) {
-      if (isAlive(process)) process.pid > 1 && kill(process.pid)
+      if (isAlive(process)) kill(process.pid)
     }
     for (let i = 0; i < 300 && (isAlive(state.root) || isAlive(state.parent)); i += 1) {
       await new Promise((resolve) => setTimeout(resolve, 50))

@@ -29,6 +29,9 @@ export interface Capture {
   stop(options?: { readonly settleMs?: number }): Promise<string[]>
 }
 
+const DIE_WITH_US = ['setpriv', '--pdeathsig=KILL', '--']
+const CLEAN_ENVIRONMENT = ['env', '-i', '-C', '/root']
+
 /** One machine of the lab, simple host or router, seen from the tests: it runs commands and captures packets. */
 export class Host {
   readonly name: HostName
@@ -60,14 +63,9 @@ export class Host {
     return [
       ...enterProcess(this.#root, this.#process()),
       // When this process is killed, and nsenter with it, the command is not to stay.
-      ...['setpriv', '--pdeathsig=KILL', '--'],
-      ...[
-        'env',
-        '-i',
-        '-C',
-        '/root',
-        ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
-      ],
+      ...DIE_WITH_US,
+      ...CLEAN_ENVIRONMENT,
+      ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
       ...argv,
     ]
   }

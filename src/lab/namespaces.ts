@@ -14,13 +14,22 @@ export interface LabRoot {
   readonly parent: ProcessId
   readonly machineCgroups: readonly string[]
   /** Lets the lab outlive this process; until then it ends when this process does, however that happens. */
-  stay(): void
+  readonly stay: () => void
 }
 
 /** Starts the lab's process 1 in new process, mount and network namespaces and cgroups of its own. */
 export async function startRoot(places: Places): Promise<LabRoot> {
   const cgroups = await createCgroups(places.id)
-  const unshare = ['unshare', '--pid', '--mount', '--net', '--fork', '--kill-child', '--mount-proc']
+  const unshare = [
+    'unshare',
+    '--pid',
+    '--mount',
+    '--net',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    '--propagation=slave',
+  ]
   const child = spawn(
     'bash',
     [
@@ -29,7 +38,9 @@ export async function startRoot(places: Places): Promise<LabRoot> {
       'sekisho-lab',
       ...cgroups.lab,
       '--',
-      ...[...unshare, '--propagation=slave', 'bash', script('root.sh')],
+      ...unshare,
+      'bash',
+      script('root.sh'),
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   )

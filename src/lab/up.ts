@@ -15,12 +15,12 @@ import { hold, labChecks } from './verify.ts'
 const TOOLS = ['mmdebstrap', 'systemd-container', 'iproute2', 'util-linux', 'procps', 'kmod']
 
 /** What the router's kernel must have; the machine inside has no modules of its own to load. */
-const MODULES = [
-  ...['overlay', 'veth', 'bridge', 'br_netfilter', 'nf_conntrack', 'nf_conntrack_netlink', 'nf_nat'],
-  ...['nf_tables', 'nft_chain_nat', 'nft_ct', 'nft_fib_inet', 'nft_limit', 'nft_log', 'nft_masq', 'nft_nat'],
-  ...['nft_redir', 'nft_reject_inet', 'nft_compat', 'nfnetlink_log', 'xt_addrtype', 'xt_conntrack'],
-  ...['xt_MASQUERADE', 'ip_tables', 'ip6_tables', 'iptable_nat', 'iptable_filter', 'ip6table_filter'],
-]
+const MODULES = `
+  overlay veth bridge br_netfilter nf_conntrack nf_conntrack_netlink nf_nat nf_tables
+  nft_chain_nat nft_ct nft_fib_inet nft_limit nft_log nft_masq nft_nat nft_redir
+  nft_reject_inet nft_compat nfnetlink_log xt_addrtype xt_conntrack xt_MASQUERADE ip_tables
+  ip6_tables iptable_nat iptable_filter ip6table_filter
+`
 
 export interface UpOptions {
   readonly places?: Places
@@ -38,7 +38,7 @@ export async function up({ places = labPlaces(), onProgress, bare = false }: UpO
     throw new Error('the lab makes namespaces and boots a machine. Fix: run it as root')
   await ensurePackages(TOOLS, onProgress)
   // A kernel with all of it built in knows no modules; what is truly missing shows when the rules load.
-  await run(['modprobe', '--all', '--quiet', ...MODULES]).catch(() => undefined)
+  await run(['modprobe', '--all', '--quiet', ...MODULES.trim().split(/\s+/)]).catch(() => undefined)
   const [router, hosts, bundle] = await Promise.all([
     routerRootfs((line) => onProgress(`router tree: ${line}`)),
     hostsRootfs((line) => onProgress(`hosts tree: ${line}`)),
