@@ -14,6 +14,8 @@ const MAX_SEGMENT_BYTES = 64 * 1024 * 1024
 export interface StoreOptions extends Limits {
   /** The data directory: kind=<kind>/date=<UTC date>/<sequence>.ndjson, and state/. */
   readonly root: string
+  /** Milliseconds between flushes, 1000 by default. */
+  readonly flushMs?: number
   readonly now?: () => number
   readonly monotonic?: () => number
 }
@@ -45,7 +47,7 @@ export class Store {
   static async open(options: StoreOptions): Promise<Store> {
     await mkdir(join(options.root, 'state'), { recursive: true, mode: 0o750 })
     const store = new Store(options, new ClockTrust(await readWallClock(options.root)))
-    store.#timer = setInterval(() => store.#run(), FLUSH_MS)
+    store.#timer = setInterval(() => store.#run(), options.flushMs ?? FLUSH_MS)
     return store
   }
 

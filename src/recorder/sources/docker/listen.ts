@@ -22,6 +22,7 @@ export class DockerSource implements Source {
   readonly name = 'docker'
   readonly counts: FollowCounts = { ...zeroCounts(), gaps: 0 }
   readonly #root: string
+  readonly #turnMs: number
   readonly #followers = new Map<string, ContainerFollower>()
   readonly #abort = new AbortController()
   readonly #buffer = ContainerFollower.sharedBuffer()
@@ -33,13 +34,14 @@ export class DockerSource implements Source {
   #watcher: FSWatcher | undefined
   #loop: Promise<void> = Promise.resolve()
 
-  private constructor(root: string) {
+  private constructor(root: string, turnMs: number) {
     this.#root = root
+    this.#turnMs = turnMs
   }
 
-  /** `containers` is Docker's directory of container directories. */
-  static async start(containers: string, store: Store): Promise<DockerSource> {
-    const source = new DockerSource(containers)
+  /** `containers` is Docker's directory of container directories, which is looked at every `turnMs`. */
+  static async start(containers: string, store: Store, turnMs = TURN_MS): Promise<DockerSource> {
+    const source = new DockerSource(containers, turnMs)
     const writer = await store.writer({
       kind: 'docker',
       counts: source.counts,
@@ -153,7 +155,7 @@ export class DockerSource implements Source {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, TURN_MS)
+      const timer = setTimeout(resolve, this.#turnMs)
       this.#wake = () => {
         clearTimeout(timer)
         resolve()
