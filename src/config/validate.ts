@@ -35,12 +35,13 @@ export type Validated =
 /**
  * Reads a router.yaml and finds everything that is wrong with it at once, in the order of the file; the issues of
  * a failure include its warnings. `modules` are those we ship and the user's own, loaded from the paths that
- * `userModules` lists. Never throws.
+ * `userModules` lists, `loading` what went wrong with those. Never throws.
  */
 export function validate(
   input: string | Uint8Array,
   file: string,
   modules: readonly ModuleSchema[],
+  loading: readonly Finding[] = [],
 ): Validated {
   const parsed = parse(input, file)
   const { source } = parsed
@@ -52,8 +53,9 @@ export function validate(
     ...schemaFindings(RouterConfig, source.value),
     ...checked.flatMap((module) => module.findings),
     ...check(draftOf(source.value)),
+    ...loading,
   ]
-  const issues = inOrder([...parsed.issues, ...place(source, findings)])
+  const issues = inOrder([...parsed.issues, ...place(source, [...findings, ...more])])
   if (issues.some((issue) => issue.severity !== 'warning')) return { ok: false, issues }
 
   const config = RouterConfig.parse(source.value)
