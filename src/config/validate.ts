@@ -55,7 +55,7 @@ export function validate(
     ...check(draftOf(source.value)),
     ...loading,
   ]
-  const issues = inOrder([...parsed.issues, ...place(source, [...findings, ...more])])
+  const issues = inOrder([...parsed.issues, ...place(source, findings)])
   if (issues.some((issue) => issue.severity !== 'warning')) return { ok: false, issues }
 
   const config = RouterConfig.parse(source.value)
