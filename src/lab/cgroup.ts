@@ -9,7 +9,7 @@ import { join } from 'node:path'
  */
 
 /** The lab's cgroup directories, `<tree>/sekisho-lab-<id>`, existing or not. */
-export async function labCgroups(id: string): Promise<string[]> {
+async function labCgroups(id: string): Promise<string[]> {
   const base = '/sys/fs/cgroup'
   const name = `sekisho-lab-${id}`
   if (existsSync(join(base, 'cgroup.controllers'))) return [join(base, name)]

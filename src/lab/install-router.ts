@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { open, readFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { open } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { Host } from './host.ts'
 import type { Lab } from './lab.ts'
 
@@ -57,10 +57,5 @@ export async function configureRouter(lab: Lab): Promise<void> {
   if (has.code === 0) return
   await lab.router.writeFile(TRUST.anchor, await lab.isp.execOk(['cat', '/srv/dns/root.key']))
   await lab.router.writeFile(TRUST.hints, await lab.isp.execOk(['cat', '/srv/dns/root.hints']))
-  await lab.writeRouterYaml(await labYaml(lab.places.checkout))
-}
-
-/** The router.yaml that the lab starts with: examples/lab.yaml. */
-export function labYaml(checkout: string): Promise<string> {
-  return readFile(join(checkout, 'examples/lab.yaml'), 'utf8')
+  await lab.writeRouterYaml(await lab.defaultYaml())
 }

@@ -5,7 +5,7 @@ import type { ProcessId } from './process-id.ts'
 import { ATTACKER_CABLE, ROUTER_CABLES, SERVERS, WAN } from './topology.ts'
 
 /** The provider's services, each one process that can be stopped and started by its name. */
-export const ISP_SERVICES = {
+const ISP_SERVICES = {
   'name-server-root': ['nsd', '-d', '-c', '/srv/dns/nsd-root.conf'],
   'name-server-tld': ['nsd', '-d', '-c', '/srv/dns/nsd-tld.conf'],
   'name-server-dns': ['nsd', '-d', '-c', '/srv/dns/nsd-dns.conf'],

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOk } from '../build/run.ts'
 import { cableOf, renewClient } from './clients.ts'
@@ -64,6 +65,11 @@ export class Lab {
   /** Boots the router machine anew; see RouterMachine.restart. */
   restartRouter(options: RestartOptions = {}): Promise<string> {
     return this.router.restart(options)
+  }
+
+  /** The router.yaml that the lab starts with: this checkout's examples/lab.yaml. */
+  defaultYaml(): Promise<string> {
+    return readFile(join(this.places.checkout, 'examples/lab.yaml'), 'utf8')
   }
 
   async writeRouterYaml(text: string): Promise<void> {

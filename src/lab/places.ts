@@ -14,7 +14,7 @@ export interface Places {
 }
 
 /** The checkout this code runs from. */
-export function checkoutRoot(): string {
+function checkoutRoot(): string {
   return realpathSync(resolve(import.meta.dirname, '../..'))
 }
 

@@ -1,13 +1,13 @@
 import type { Lab } from './lab.ts'
 import { HOSTS, type HostName } from './topology.ts'
 
-export interface HostStatus {
+interface HostStatus {
   readonly name: HostName
   readonly state: string
   readonly addresses: readonly string[]
 }
 
-export interface LabStatus {
+interface LabStatus {
   readonly id: string
   readonly checkout: string
   readonly hosts: readonly HostStatus[]
