@@ -93,7 +93,7 @@ export const kea = defineModule({
       checks: [
         {
           service: 'kea',
-          command: ['kea-dhcp4', '-t', CONF_TARGET],
+          command: ['/usr/local/libexec/start.pl', '--check'],
           why: 'kea-dhcp4 reads its configuration',
         },
       ],

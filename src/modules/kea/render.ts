@@ -59,6 +59,9 @@ export function renderKea(ctx: Context<KeaConfig>): string {
       // Names go from the leases to the resolver by our own agent, not by DNS updates.
       'dhcp-ddns': { 'enable-updates': false },
       'ddns-send-updates': false,
+      // A client's name may be any bytes, and the lease file is text with line breaks and commas.
+      'hostname-char-set': '[^A-Za-z0-9.-]',
+      'hostname-char-replacement': '-',
       'option-data': [option('domain-name', ctx.router.domain), option('domain-search', ctx.router.domain)],
       subnet4: networks.map((network) => subnet(network, ctx)),
       loggers: [

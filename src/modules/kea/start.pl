@@ -1,5 +1,6 @@
 #!/usr/bin/perl
 # start.pl DEVICE...: runs kea-dhcp4 on those of the devices that exist.
+# start.pl --check: only judges the configuration, on a machine that may have none of them yet.
 #
 # Kea refuses its whole configuration when one device is missing, so a USB port that is not plugged in would cost
 # every network its DHCP. What exists is noted with its index; health.pl ends Kea when that changes.
@@ -8,7 +9,13 @@ use warnings;
 require '/usr/local/libexec/devices.pl';
 
 my $folder = '/run/kea-local';
+my $conf = '/etc/kea/kea-dhcp4.conf';
 my @devices = @ARGV;
+
+if (@devices && $devices[0] eq '--check') {
+    put("$folder/interfaces.json", "[]\n");
+    exec 'kea-dhcp4', '-t', $conf or die "kea-dhcp4: $!\n";
+}
 
 # At boot the devices may be just about to appear.
 my %index;
@@ -22,7 +29,7 @@ print STDERR "no device $_ on this machine: its network has no DHCP for now\n" f
 put("$folder/devices", map { "$_ $index{$_}\n" } sort keys %index);
 # Names come from router.yaml and hold nothing that JSON would escape.
 put("$folder/interfaces.json", '[' . join(', ', map { qq("$_") } sort keys %index) . "]\n");
-exec 'kea-dhcp4', '-c', '/etc/kea/kea-dhcp4.conf' or die "kea-dhcp4: $!\n";
+exec 'kea-dhcp4', '-c', $conf or die "kea-dhcp4: $!\n";
 
 sub put {
     my ($path, @lines) = @_;

@@ -99,7 +99,7 @@ export const unbound = defineModule({
       checks: [
         {
           service: 'unbound',
-          command: ['unbound-checkconf', CONF_TARGET],
+          command: ['/usr/local/libexec/start.sh', 'check'],
           why: 'unbound reads its configuration',
         },
       ],
