@@ -1,5 +1,15 @@
-import type { Settings } from '../../recorder/settings.ts'
 import { generatedHeader } from '../../router/render/header.ts'
+
+/** What the recorder's process reads (src/recorder/settings.ts): a test holds the two together. */
+interface Settings {
+  readonly data: string
+  readonly status: string
+  readonly retentionDays: number
+  readonly maxBytes: number
+  readonly dockerContainers: string
+  readonly syslog: { readonly address: string; readonly port: number }
+  readonly nflogGroup: number
+}
 
 /** recorder.json: JSON has no comments, so the notice is a key that the recorder does not read. */
 export function renderSettings(settings: Settings): string {

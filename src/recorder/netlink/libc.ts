@@ -41,8 +41,8 @@ const pollFunction = libc.func('int poll(void *fds, unsigned long count, int tim
 /** poll(2) on a thread of libuv's pool: resolves to its result. `fds` must not change until then. */
 export function poll(fds: Buffer, count: number, timeoutMs: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    pollFunction.async(fds, count, timeoutMs, (error: unknown, result: number) => {
-      if (error) reject(error instanceof Error ? error : new Error(String(error)))
+    pollFunction.async(fds, count, timeoutMs, (error: Error | null, result: number) => {
+      if (error) reject(error)
       else resolve(result)
     })
   })

@@ -31,9 +31,9 @@ async function openStore(maxBytes = 2 ** 30): Promise<Store> {
 
 /** All of a kind's records, in the order of the files. */
 async function records(kind: string): Promise<{ n: number }[]> {
-  const dates = (await readdir(join(root, `kind=${kind}`)).catch(() => [])).sort()
+  const dates: string[] = await readdir(join(root, `kind=${kind}`)).catch(() => [])
   const texts: string[] = []
-  for (const date of dates) {
+  for (const date of dates.sort()) {
     for (const name of (await readdir(join(root, `kind=${kind}`, date))).sort()) {
       texts.push(await readFile(join(root, `kind=${kind}`, date, name), 'utf8'))
     }

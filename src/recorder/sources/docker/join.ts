@@ -1,7 +1,7 @@
 import type { DockerEntry } from './decode.ts'
 
 /** Characters of a joined line; a longer one becomes several records. */
-export const MAX_LINE = 256 * 1024
+const MAX_LINE = 256 * 1024
 
 /** A line, or as much of one as is joined: then `partial`. */
 export interface JoinedLine {

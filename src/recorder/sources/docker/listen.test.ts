@@ -127,7 +127,9 @@ it('stores lines of containers old and new with their names', async () => {
   b.write('of another', 'stderr')
   a.write('after')
   const records = await until(3)
-  expect(records.map(({ time: _, ...rest }) => rest).toSorted((x, y) => (x.log < y.log ? -1 : 1))).toEqual([
+  expect(
+    records.map((record) => ({ ...record, time: undefined })).toSorted((x, y) => (x.log < y.log ? -1 : 1)),
+  ).toEqual([
     {
       containerName: 'name-a',
       containerId: 'aaaaaaaaaaaa',
