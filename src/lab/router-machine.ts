@@ -138,29 +138,30 @@ export class RouterMachine extends Host {
 }
 
 /**
- * What a machine in a container lacks against one on hardware, outside /etc: on hosts with cgroup v1 its Docker
- * needs those trees writable.
+ * What a machine in a container lacks against one on hardware, put right outside /etc: it may write its own host
+ * name, and on building machines with cgroup v1 its Docker may write those trees.
  */
 async function prepareDisk(disk: string): Promise<void> {
   const units = join(disk, 'upper/usr/lib/systemd/system')
-  if (existsSync(join(units, 'lab-cgroups.service'))) return
+  if (existsSync(join(units, UNIT))) return
   await mkdir(join(units, 'sysinit.target.wants'), { recursive: true, mode: 0o755 })
-  await writeFile(
-    join(units, 'lab-cgroups.service'),
-    `[Unit]
-Description=Writable cgroup v1 trees
+  await writeFile(join(units, UNIT), unitText)
+  await symlink(`../${UNIT}`, join(units, 'sysinit.target.wants', UNIT))
+}
+
+const UNIT = 'lab-writable.service'
+const unitText = `[Unit]
+Description=Kernel files that a machine on hardware may write
 DefaultDependencies=no
-Before=containerd.service docker.service
-ConditionPathExists=!/sys/fs/cgroup/cgroup.controllers
+Before=sysinit.target
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do ! mountpoint -q "$$tree" || mount -o remount,rw,bind "$$tree"; done'
-`,
-  )
-  await symlink('../lab-cgroups.service', join(units, 'sysinit.target.wants/lab-cgroups.service'))
-}
+ExecStart=mount --bind /proc/sys/kernel/hostname /proc/sys/kernel/hostname
+ExecStart=mount -o remount,rw,bind /proc/sys/kernel/hostname
+ExecStart=/bin/sh -c 'test -e /sys/fs/cgroup/cgroup.controllers || for tree in /sys/fs/cgroup /sys/fs/cgroup/*; do ! mountpoint -q "$$tree" || mount -o remount,rw,bind "$$tree"; done'
+`
 
 function commandOf(process: string): string {
   try {
