@@ -1,7 +1,7 @@
 import { sysctlPath } from './generated.ts'
 import { generationTarget } from './generation.ts'
 import type { ExecOptions, ExecResult, Host } from './host.ts'
-import { sha256 } from './host.ts'
+import { removeEmptyParents, sha256 } from './host.ts'
 import type { Place } from './inventory.ts'
 import type { Saved } from './merged.ts'
 import { readJson, SAVED } from './observe.ts'
@@ -143,15 +143,6 @@ async function removeEmptyDropIn(host: Host, path: string): Promise<void> {
   const folder = path.slice(0, path.lastIndexOf('/'))
   if (/\.(service|socket|target|timer|network)\.(d|wants|requires)$/.test(folder))
     await host.removeEmpty(folder)
-}
-
-async function removeEmptyParents(host: Host, path: string, until: string): Promise<void> {
-  for (
-    let at = path.slice(0, path.lastIndexOf('/'));
-    at.startsWith(`${until}/`);
-    at = at.slice(0, at.lastIndexOf('/'))
-  )
-    if (!(await host.removeEmpty(at))) return
 }
 
 async function merge(host: Host, step: Extract<Step, { do: 'merge' }>): Promise<void> {

@@ -82,7 +82,7 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     if (fresh) {
       const findings = await runChecks(host, desired, planned, inventory.current?.manifest, onProgress)
       if (findings.length > 0) {
-        await host.removeTree(generationPath(planned.to))
+        await discard(host, planned.to)
         return refuse('check', 'the new configuration was refused; nothing was changed', findings)
       }
     }
@@ -103,7 +103,9 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     await host.symlink(generationTarget(planned.to), PATHS.confirmed)
   } catch (error) {
     onProgress(`${messageOf(error)}: going back`)
-    const unrestored = await rollBack(attempted, context, onProgress)
+    // Runtime directories are made early and swept late: on the way back they go in any case.
+    const sweeps = planned.steps.filter((step) => step.do === 'sweep' && !attempted.includes(step))
+    const unrestored = await rollBack([...attempted, ...sweeps], context, onProgress)
     await restoreConfirmed(host, inventory.confirmed)
     if (fresh && unrestored.length === 0) await discard(host, planned.to)
     return {
@@ -152,9 +154,11 @@ async function discard(host: Host, number: number): Promise<void> {
 /** A unit that started and died at once is a failure that only shows now. */
 async function verifyUnits(host: Host, desired: DesiredState): Promise<void> {
   for (const { name } of desired.units.filter((unit) => unit.enable)) {
-    const { stdout } = await host.exec(['systemctl', 'show', '--property=ActiveState', '--value', name])
-    const state = stdout.trim()
+    const { stdout } = await host.exec(['systemctl', 'show', '--property=ActiveState,ConditionResult', name])
+    const state = /^ActiveState=(.*)$/m.exec(stdout)?.[1] ?? ''
     if (state === 'active' || state === 'reloading') continue
+    // A unit that is for another boot says so by a condition: what goes back has nothing to go back to yet.
+    if (state === 'inactive' && /^ConditionResult=no$/m.test(stdout)) continue
     const journal = await host.exec([
       'journalctl',
       '--unit',

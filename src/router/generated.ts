@@ -7,24 +7,43 @@ import { PATHS } from './paths.ts'
 
 export type Texts = readonly Pick<OwnedFile, 'path' | 'text'>[]
 
-/** Kernel settings of all sysctl.d files, in the order systemd-sysctl reads them; the last one wins. */
-export function sysctlsOf(files: Texts): Map<string, string> {
-  const settings = new Map<string, string>()
+/** A kernel setting; an optional one may be refused by the kernel (sysctl.d(5), a key after "-"). */
+export interface Setting {
+  readonly value: string
+  readonly optional: boolean
+}
+
+/**
+ * Kernel settings of all sysctl.d files by their path below /proc/sys, as systemd-sysctl understands them. "*"
+ * stands for `all`, `default` and the devices that are ours: other links inherit from those.
+ */
+export function sysctlsOf(files: Texts): Map<string, Setting> {
+  const { devices } = linksOf(files)
+  const exact = new Map<string, Setting>()
+  const patterns = new Map<string, Setting>()
   const texts = under(files, 'host/etc/sysctl.d/').toSorted((a, b) => (a.path < b.path ? -1 : 1))
   for (const { text } of texts) {
     for (const line of text.split('\n')) {
-      const match = /^\s*-?([^#;=\s][^=]*?)\s*=\s*(.*?)\s*$/.exec(line)
-      if (match?.[1] !== undefined && match[2] !== undefined) settings.set(match[1], match[2])
+      const match = /^\s*(-?)([^#;=\s-][^=]*?)\s*=\s*(.*?)\s*$/.exec(line)
+      if (!match) continue
+      const [, dash, key = '', value = ''] = match
+      const path = sysctlName(key)
+      const setting = { value, optional: dash === '-' }
+      if (!path.includes('*')) exact.set(path, setting)
+      else for (const name of ['all', 'default', ...devices]) patterns.set(path.replace('*', name), setting)
     }
   }
-  return settings
+  // What names its key in full wins over a pattern, in whatever order.
+  return new Map([...patterns, ...exact])
 }
 
-/** The file of a kernel setting: sysctl.d(5) says that the first separator decides what "." and "/" mean. */
-export function sysctlPath(key: string): string {
-  const slashFirst = /^[^./]*\//.test(key)
-  const path = slashFirst ? key : key.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'))
-  return `/proc/sys/${path}`
+/** A key's path below /proc/sys: its first separator decides what "." and "/" mean (sysctl.d(5)). */
+function sysctlName(key: string): string {
+  return /^[^./]*\//.test(key) ? key : key.replace(/[./]/g, (c) => (c === '.' ? '/' : '.'))
+}
+
+export function sysctlPath(name: string): string {
+  return `/proc/sys/${name}`
 }
 
 /** Whether the kernel's value is the wanted one, whatever white space it is printed with. */

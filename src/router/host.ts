@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
+  access,
   chmod,
   chown,
+  constants as fsConstants,
   link,
   lstat,
   mkdir,
@@ -54,6 +56,7 @@ export interface Host {
   list(path: string): Promise<string[]>
   /** Replaces a file atomically and durably: a crash leaves the old text or the new. */
   write(path: string, text: string, mode: number): Promise<void>
+  writable(path: string): Promise<boolean>
   /** Writes into an existing file of the kernel's, under /proc. */
   poke(path: string, text: string): Promise<void>
   /** Replaces what is at `path` (not a directory) by a symlink, atomically. */
@@ -79,10 +82,12 @@ export interface HostOptions {
   /** Every path is below this directory: for tests. */
   readonly root?: string
   readonly exec?: Exec
+  /** Whether writes are flushed to the disk; tests need not survive a power cut. */
+  readonly durable?: boolean
 }
 
 /** The real machine, or a directory that plays one. */
-export function createHost({ root = '', exec = execFile }: HostOptions = {}): Host {
+export function createHost({ root = '', exec = execFile, durable = true }: HostOptions = {}): Host {
   const at = (path: string) => {
     if (!path.startsWith('/')) throw new Error(`${JSON.stringify(path)} is not an absolute path`)
     return root + path
@@ -91,6 +96,7 @@ export function createHost({ root = '', exec = execFile }: HostOptions = {}): Ho
   const temporary = (path: string) => join(dirname(path), `.sekisho-${process.pid}-${serial++}`)
 
   async function sync(path: string): Promise<void> {
+    if (!durable) return
     const handle = await open(path, 'r')
     try {
       await handle.sync()
@@ -118,7 +124,7 @@ export function createHost({ root = '', exec = execFile }: HostOptions = {}): Ho
         try {
           await handle.writeFile(text)
           await handle.chmod(mode)
-          await handle.sync()
+          if (durable) await handle.sync()
         } finally {
           await handle.close()
         }
@@ -129,7 +135,12 @@ export function createHost({ root = '', exec = execFile }: HostOptions = {}): Ho
       }
       await sync(dirname(target))
     },
-    poke: (path, text) => writeFile(at(path), text, { flag: 'r+' }),
+    writable: (path) =>
+      access(at(path), fsConstants.W_OK).then(
+        () => true,
+        () => false,
+      ),
+    poke: (path, text) => writeFile(at(path), text, { flag: fsConstants.O_WRONLY | fsConstants.O_TRUNC }),
     async symlink(target, path) {
       await mkdir(dirname(at(path)), { recursive: true })
       const temp = temporary(at(path))
@@ -177,6 +188,13 @@ export function createHost({ root = '', exec = execFile }: HostOptions = {}): Ho
     exec,
     lock: (path, waitSecs) => takeLock(at(path), waitSecs),
   }
+}
+
+/** Removes the empty directories above `path`, up to and without `until`. */
+export async function removeEmptyParents(host: Host, path: string, until: string): Promise<void> {
+  const parent = (of: string) => of.slice(0, of.lastIndexOf('/'))
+  for (let at = parent(path); at.startsWith(`${until}/`); at = parent(at))
+    if (!(await host.removeEmpty(at)) && (await host.stat(at))) return
 }
 
 /** SHA-256 of a text, in hex. */

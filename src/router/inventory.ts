@@ -90,6 +90,8 @@ export interface Inventory {
   readonly hostname: string
   /** What would fight us, and how it is set aside. */
   readonly takeover: readonly TakeoverAction[]
+  /** What was set aside and need not be any more. */
+  readonly lapsed: readonly TakeoverAction[]
   /** What would fight us and we cannot set aside, in words. */
   readonly blockers: readonly string[]
 }

@@ -1,4 +1,5 @@
 import type { DesiredState } from './desired.ts'
+import type { Setting } from './generated.ts'
 import { linksOf, runDirectoriesOf, sysctlPath, sysctlsOf } from './generated.ts'
 import { linkedGeneration, listGenerations, placesOf, readGeneration } from './generation.ts'
 import type { Host, Stat } from './host.ts'
@@ -18,7 +19,7 @@ export const SAVED = {
 } as const
 
 /** What makes a router of a host; set only when the firewall is loaded. */
-export const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'] as const
+export const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'] as const
 
 /** Looks at everything on the machine that this desired state could change. Nothing is changed. */
 export async function observe(host: Host, desired: DesiredState): Promise<Inventory> {
@@ -31,9 +32,9 @@ export async function observe(host: Host, desired: DesiredState): Promise<Invent
     observeUnits(host, unitNames(desired, current)),
     observeImages(host, desired),
     observePlaces(host, desired, current),
-    observeSysctls(host, [...sysctlsOf(desired.files).keys(), ...sysctlsOf(previous).keys(), ...FORWARDING]),
+    observeSysctls(host, [...sysctlsOf(desired.files), ...sysctlsOf(previous), ...FORWARDING.map(required)]),
   ])
-  const { actions, blockers } = await detectTakeover(host, {
+  const { actions, lapsed, blockers } = await detectTakeover(host, {
     devices: new Set(linksOf(desired.files).devices),
     listens: desired.services.flatMap((service) => service.listens ?? []),
     docker: desired.services.length > 0,
@@ -63,6 +64,7 @@ export async function observe(host: Host, desired: DesiredState): Promise<Invent
     missingRun,
     hostname: ((await host.read('/proc/sys/kernel/hostname')) ?? '').trim(),
     takeover: actions,
+    lapsed,
     blockers,
   }
 }
@@ -145,14 +147,21 @@ async function observePlaces(
   return places
 }
 
+function required(key: string): [string, Setting] {
+  return [key, { value: '1', optional: false }]
+}
+
 async function observeSysctls(
   host: Host,
-  keys: readonly string[],
+  settings: readonly (readonly [string, Setting])[],
 ): Promise<Record<string, string | undefined>> {
   const values: Record<string, string | undefined> = {}
-  for (const key of new Set(keys)) {
+  for (const [key, { optional }] of new Map(settings)) {
+    const path = sysctlPath(key)
+    // What this kernel keeps from us (in a container) is as good as absent.
+    if (optional && !(await host.writable(path))) continue
     // Some settings can be written and not read.
-    const value = await host.read(sysctlPath(key)).catch(() => undefined)
+    const value = await host.read(path).catch(() => undefined)
     values[key] = value?.trim()
   }
   return values

@@ -127,9 +127,10 @@ const PHASES: readonly Action['do'][] = [
   'tmpfiles',
   'modules',
   'hostname',
+  // Before the links: a new one inherits from "default".
+  'sysctl',
   'networkd',
   'firewall',
-  'sysctl',
   'docker-start',
   'docker-restart',
   'restart',
@@ -142,8 +143,9 @@ const PHASES: readonly Action['do'][] = [
 export function inOrder(steps: readonly Step[]): Step[] {
   const rank = (step: Step) => {
     if (step.do === 'takeover' && step.undo) return PHASES.indexOf('networkd') + 0.5
-    // Forwarding comes first among the settings: the kernel resets others with it.
-    if (step.do === 'sysctl' && isForwarding(step.key)) return PHASES.indexOf('sysctl') - 0.5
+    // Packets are forwarded only while the firewall is there.
+    if (step.do === 'sysctl' && isForwarding(step.key))
+      return PHASES.indexOf('firewall') + (step.ownedAfter ? 0.5 : -0.5)
     return PHASES.indexOf(step.do)
   }
   return steps.toSorted((a, b) => rank(a) - rank(b))
@@ -185,7 +187,8 @@ export function plan(inventory: Inventory, desired: DesiredState): Plan {
     ...places,
     ...merges.steps,
     ...reloadSteps(files, places),
-    ...inventory.takeover.map((action) => takeoverStep(action)),
+    ...inventory.takeover.map((action) => takeoverStep(action, false)),
+    ...inventory.lapsed.toReversed().map((action) => takeoverStep(action, true)),
     ...runSteps(inventory, desired, files),
     ...hostnameSteps(inventory, desired),
     ...networkdSteps(inventory, desired),
@@ -337,9 +340,10 @@ function reloadSteps(files: readonly Step[], places: readonly Step[]): Step[] {
     : []
 }
 
-function takeoverStep(action: TakeoverAction): Step {
+function takeoverStep(action: TakeoverAction, undo: boolean): Step {
   const impact = action.kind === 'stop-process' ? 'reconnect' : 'none'
-  return { do: 'takeover', action, undo: false, owner: 'core', impact, says: describeTakeover(action) }
+  const says = undo ? `gives back: ${describeTakeover(action)}` : describeTakeover(action)
+  return { do: 'takeover', action, undo, owner: 'core', impact, says }
 }
 
 function runSteps(inventory: Inventory, desired: DesiredState, files: readonly Step[]): Step[] {
@@ -402,7 +406,10 @@ function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Ste
 
 function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
   const previous = sysctlsOf(textsOf(inventory.current))
-  const wanted = new Map([...FORWARDING.map((key) => [key, '1'] as const), ...sysctlsOf(desired.files)])
+  const wanted = new Map([
+    ...FORWARDING.map((key) => [key, { value: '1', optional: false }] as const),
+    ...sysctlsOf(desired.files),
+  ])
   const keys = [...new Set([...previous.keys(), ...wanted.keys()])].sort()
   return keys.flatMap((key): Step[] => {
     const live = inventory.sysctls[key]
@@ -410,9 +417,11 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
     if (live === undefined) return []
     const ownedBefore = previous.has(key) || (isForwarding(key) && inventory.current !== undefined)
     const ownedAfter = wanted.has(key)
-    const after = wanted.get(key) ?? inventory.savedSysctls[key] ?? live
+    const after = wanted.get(key)?.value ?? inventory.savedSysctls[key] ?? live
     if (sameSysctl(live, after) && ownedBefore === ownedAfter) return []
-    const says = isForwarding(key) ? `packets are forwarded (${key})` : `${key} becomes ${after}`
+    const says = isForwarding(key)
+      ? `packets are forwarded (${key})`
+      : `kernel setting ${key} becomes ${after}`
     return [
       {
         do: 'sysctl',

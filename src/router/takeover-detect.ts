@@ -1,7 +1,7 @@
 import type { Host } from './host.ts'
 import type { Listen } from './module.ts'
 import type { TakeoverAction } from './takeover.ts'
-import { TAKEOVER_SAVED } from './takeover.ts'
+import { readTakeover, TAKEOVER_SAVED } from './takeover.ts'
 import { withoutDevices } from './takeover-ifupdown.ts'
 
 export interface TakeoverQuery {
@@ -17,6 +17,8 @@ export interface TakeoverQuery {
 
 export interface TakeoverFindings {
   readonly actions: readonly TakeoverAction[]
+  /** What was set aside for a port that nothing of ours serves any more. */
+  readonly lapsed: readonly TakeoverAction[]
   /** What we cannot set aside ourselves, each with what to do. */
   readonly blockers: readonly string[]
 }
@@ -52,7 +54,23 @@ export async function detectTakeover(host: Host, query: TakeoverQuery): Promise<
     ...(await clientActions(host, query.devices)),
     ...units,
   ]
-  return { actions, blockers: sockets }
+  return { actions, lapsed: await lapsedActions(host, query), blockers: sockets }
+}
+
+async function lapsedActions(host: Host, { listens }: TakeoverQuery): Promise<TakeoverAction[]> {
+  const rivals = new Set([...Object.keys(RIVALS), ...serversOf(listens).map(([unit]) => unit)])
+  return (await readTakeover(host)).filter(
+    (action) => action.kind === 'disable-unit' && !rivals.has(action.unit),
+  )
+}
+
+function serversOf(listens: readonly Listen[]): (readonly [unit: string, why: string])[] {
+  const ports = new Set(listens.map((listen) => listen.port))
+  return Object.entries(SERVERS)
+    .filter(([port]) => ports.has(Number(port)))
+    .flatMap(([port, names]) =>
+      names.map((name) => [`${name}.service`, `a module of ours serves port ${port}`] as const),
+    )
 }
 
 interface UnitState {
@@ -62,13 +80,7 @@ interface UnitState {
 }
 
 async function unitActions(host: Host, { listens, docker }: TakeoverQuery): Promise<TakeoverAction[]> {
-  const ports = new Set(listens.map((listen) => listen.port))
-  const servers = Object.entries(SERVERS)
-    .filter(([port]) => ports.has(Number(port)))
-    .flatMap(([port, names]) =>
-      names.map((name) => [`${name}.service`, `a module of ours serves port ${port}`] as const),
-    )
-  const rivals = new Map([...Object.entries(RIVALS), ...servers])
+  const rivals = new Map([...Object.entries(RIVALS), ...serversOf(listens)])
   const needed = new Map([
     ['systemd-networkd.service', 'it configures the ports from now on'],
     ...(docker ? ([['docker.service', 'the services run in it']] as const) : []),

@@ -1,4 +1,5 @@
 import type { Host } from './host.ts'
+import { removeEmptyParents } from './host.ts'
 import { PATHS } from './paths.ts'
 
 /*
@@ -43,7 +44,7 @@ const UNIT_TIMEOUT = 90_000
 /** Does one action and records it. Throws with the program's words when it fails; then it may be half done. */
 export async function doTakeover(host: Host, action: TakeoverAction): Promise<void> {
   // Recorded first: half an action can then be undone, and undoing what was not done is harmless.
-  await record(host, (done) => [...done, action])
+  await record(host, (done) => [...done.filter((other) => !sameAction(other, action)), action])
   switch (action.kind) {
     case 'disable-unit':
       return systemctl(host, ['disable', '--now', action.unit])
@@ -72,15 +73,16 @@ export async function undoTakeover(host: Host, action: TakeoverAction): Promise<
       break
     case 'move-file':
       if (await host.stat(action.savedAs)) await host.rename(action.savedAs, action.path)
+      await removeEmptyParents(host, action.savedAs, '/etc/sekisho')
       break
     case 'stop-process':
       break
   }
-  await record(host, (done) => {
-    // The same thing may have been set aside twice: the newest record is the one that goes.
-    const at = done.findLastIndex((other) => JSON.stringify(other) === JSON.stringify(action))
-    return at < 0 ? done : done.toSpliced(at, 1)
-  })
+  await record(host, (done) => done.filter((other) => !sameAction(other, action)))
+}
+
+function sameAction(a: TakeoverAction, b: TakeoverAction): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 async function restoreUnit(
@@ -118,10 +120,15 @@ async function record(
   const done = change(await readTakeover(host))
   if (done.length === 0) {
     await host.remove(TAKEOVER_RECORD)
-    await host.removeEmpty(TAKEOVER_SAVED)
     return
   }
-  const next: TakeoverRecord = { version: 1, done }
+  // In one order whatever was undone and done again: files first, so that giving back ends with them.
+  const order = ['ifupdown', 'move-file', 'stop-process', 'disable-unit', 'enable-unit']
+  const sorted = done.toSorted(
+    (a, b) =>
+      order.indexOf(a.kind) - order.indexOf(b.kind) || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1),
+  )
+  const next: TakeoverRecord = { version: 1, done: sorted }
   await host.write(TAKEOVER_RECORD, `${JSON.stringify(next, null, 1)}\n`, 0o600)
 }
 

@@ -4,6 +4,7 @@ import { PATHS } from '../paths.ts'
 import { renderBootScript, renderFirewallScript, renderLockdown } from './boot-scripts.ts'
 import { generatedHeader } from './header.ts'
 import type { RenderedFile } from './networkd.ts'
+import { renderModulesLoad } from './sysctl.ts'
 
 /** resolv.conf(5) as the agent keeps it: our resolver, then the WAN's. */
 const RESOLV_CONF = `${PATHS.run}/resolv.conf`
@@ -20,7 +21,7 @@ export function renderHostFiles(router: Router): RenderedFile[] {
     { path: 'host/etc/hostname', text: `${generatedHeader('core')}${router.hostname}\n` },
     { path: 'host/etc/hosts', text: `127.0.1.1\t${router.hostname}.${router.domain} ${router.hostname}\n` },
     { path: 'host/etc/docker/daemon.json', text: daemonJson(router) },
-    { path: 'host/etc/modules-load.d/sekisho.conf', text: MODULES },
+    { path: 'host/etc/modules-load.d/sekisho.conf', text: renderModulesLoad() },
     { path: 'host/etc/tmpfiles.d/sekisho.conf', text: tmpfiles(router) },
     { path: 'host/etc/systemd/system/docker.service.d/10-sekisho.conf', text: DOCKER },
     {
@@ -50,11 +51,6 @@ function daemonJson({ containerPool }: Router): string {
   }
   return `${JSON.stringify(ours, null, 2)}\n`
 }
-
-// systemd-sysctl sets conntrack's timeouts early: the module must be there by then.
-const MODULES = `${generatedHeader('core')}nf_conntrack
-nf_tables
-`
 
 function tmpfiles({ wan }: Router): string {
   const upstream = wan.config.mode === 'static' ? wan.config.dns : []

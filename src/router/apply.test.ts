@@ -1,0 +1,411 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
+import { FakeMachine } from '../../tests/fake-machine.ts'
+import { RouterConfig } from '../config/schema.ts'
+import type { ApplyOptions } from './apply.ts'
+import { apply } from './apply.ts'
+import { describe as inWords } from './describe.ts'
+import type { DesiredState } from './desired.ts'
+import { normalise } from './normalise.ts'
+import { renderHostFiles, renderHostLinks } from './render/host-files.ts'
+import { renderNetworkd } from './render/networkd.ts'
+import { renderUnits } from './render/units.ts'
+import { restoreTakeover } from './takeover.ts'
+
+const roots: string[] = []
+afterEach(() => {
+  for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })
+})
+
+const INTERFACES =
+  'source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n\nauto wan0\niface wan0 inet dhcp\n'
+
+/** Debian as its installer leaves it, with files of the user's where ours will be. */
+function machine(): FakeMachine {
+  const root = mkdtempSync(join(tmpdir(), 'sekisho-apply-'))
+  roots.push(root)
+  const fake = new FakeMachine(root, {
+    files: {
+      '/etc/hostname': 'debian\n',
+      '/etc/hosts': '127.0.0.1\tlocalhost\n127.0.1.1\tdebian\n::1\tlocalhost\n',
+      '/etc/resolv.conf': 'nameserver 192.0.2.53\n',
+      '/etc/network/interfaces': INTERFACES,
+      '/etc/docker/daemon.json': '{"debug": true, "log-driver": "syslog"}',
+      '/etc/systemd/network/05-mine.network': '[Match]\nName=lan*\n\n[Network]\nDHCP=yes\n',
+      '/etc/sekisho/router.yaml': 'version: 1\n',
+      '/proc/sys/kernel/hostname': 'debian\n',
+      '/proc/sys/net/ipv4/ip_forward': '0\n',
+      '/proc/sys/net/ipv6/conf/all/forwarding': '0\n',
+      '/proc/sys/net/netfilter/nf_conntrack_acct': '0\n',
+      '/run/x': '',
+      '/var/lib/x': '',
+      '/etc/rsyslog.d/x.conf': '',
+      '/etc/sysctl.d/x.conf': '',
+      '/etc/tmpfiles.d/x.conf': '',
+      '/etc/modules-load.d/x.conf': '',
+      '/etc/systemd/system/x.service': '',
+    },
+    links: { '/etc/localtime': '/usr/share/zoneinfo/Etc/UTC' },
+    units: {
+      'systemd-networkd.service': { enabled: false, active: false },
+      'docker.service': { enabled: true, active: true },
+      'rsyslog.service': { enabled: true, active: true },
+      'systemd-timesyncd.service': { enabled: true, active: true },
+      'nftables.service': { enabled: true, active: true },
+    },
+  })
+  return fake
+}
+
+interface Variant {
+  readonly modules: readonly string[]
+  readonly hostname: string
+  readonly guest: boolean
+  readonly bridged: boolean
+  readonly rule: number
+}
+
+const HOME: Variant = { modules: ['dns', 'log'], hostname: 'gate', guest: false, bridged: true, rule: 1 }
+
+/** A small desired state, with everything that a module can bring. */
+function desired(variant: Partial<Variant> = {}): DesiredState {
+  const { modules, hostname, guest, bridged, rule } = { ...HOME, ...variant }
+  const router = normalise(
+    RouterConfig.parse({
+      version: 1,
+      hostname,
+      ula_prefix: 'fd12:3456:789a::/48',
+      wan: { mode: 'dhcp', interface: 'wan0' },
+      networks: {
+        home: { interfaces: bridged ? ['lan0', 'lan1'] : ['lan0'], address: '10.0.0.1/24' },
+        ...(guest && { guest: { interfaces: [{ name: 'lan0', vlan: 20 }], address: '10.0.20.1/24' } }),
+      },
+    }),
+  )
+  const file = (path: string, text: string, owner = 'core') => ({ path, text, mode: 0o644, owner })
+  const services = Object.fromEntries(
+    modules.map((name) => [
+      name,
+      {
+        image: `sekisho/${name}:1`,
+        labels: { files: hostname },
+        volumes: [
+          {
+            type: 'bind',
+            source: `/etc/sekisho/current/modules/${name}/a.conf`,
+            target: '/a.conf',
+            read_only: true,
+          },
+          { type: 'bind', source: `/var/lib/sekisho/${name}/data`, target: '/data' },
+        ],
+      },
+    ]),
+  )
+  const units = renderUnits(router)
+  return {
+    files: [
+      file('compose.yaml', stringify({ name: 'sekisho', services })),
+      file('sekisho.nft', `table inet sekisho { # ${rule}\n}\n`),
+      file('agent.json', JSON.stringify({ hostname })),
+      file('host/etc/sysctl.d/90-sekisho.conf', 'net.netfilter.nf_conntrack_acct = 1\n-net.not.there = 1\n'),
+      ...[...renderNetworkd(router), ...renderHostFiles(router)].map(({ path, text }) => file(path, text)),
+      ...units.map((unit) => file(`host/etc/systemd/system/${unit.name}`, unit.text)),
+      ...modules.flatMap((name) => [
+        file(`modules/${name}/a.conf`, `for ${hostname}\n`, name),
+        { ...file(`modules/${name}/key`, `secret of ${name}\n`, name), mode: 0o400, secret: true as const },
+        file(`host/etc/rsyslog.d/50-${name}.conf`, `# ${name}\n`, name),
+      ]),
+    ].toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    units: units.map(({ name, watches }) => ({
+      name,
+      owner: 'core',
+      enable: true,
+      ...(watches && { watches }),
+    })),
+    volumes: modules.map((name) => ({
+      path: `/var/lib/sekisho/${name}/data`,
+      owner: name,
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      mode: 0o750,
+      backup: true,
+    })),
+    images: modules.map((name) => ({ owner: name, image: `sekisho/${name}:1` })),
+    services: modules.map((name) => ({
+      owner: name,
+      name,
+      listens: [{ protocol: 'udp' as const, port: name === 'dns' ? 53 : 123 }],
+    })),
+    checks: modules.map((name) => ({
+      owner: name,
+      service: name,
+      command: ['judge', '/a.conf'],
+      why: `${name}'s file`,
+    })),
+    restarts: modules.map((name) => ({
+      unit: 'rsyslog.service',
+      path: `host/etc/rsyslog.d/50-${name}.conf`,
+    })),
+    links: renderHostLinks(router),
+  }
+}
+
+function run(fake: FakeMachine, state: DesiredState, more: Partial<ApplyOptions> = {}) {
+  return apply({
+    host: fake.host,
+    desired: state,
+    source: 'version: 1\n',
+    ensureImages: async (images) => {
+      for (const image of images) fake.images.add(image)
+    },
+    ...more,
+  })
+}
+
+function look(fake: FakeMachine): unknown {
+  return structuredClone(fake.snapshot())
+}
+
+describe('apply', () => {
+  it('makes a Debian machine a router, and a second apply changes nothing', async () => {
+    const fake = machine()
+    const first = await run(fake, desired())
+    expect(first).toMatchObject({ ok: true, changed: true })
+    expect(fake.text('/proc/sys/net/ipv4/ip_forward')).toBe('1\n')
+    expect(fake.text('/proc/sys/kernel/hostname')).toBe('gate\n')
+    expect(fake.nft).toContain('table inet sekisho')
+    expect([...fake.containers.keys()]).toEqual(['dns', 'log'])
+    expect(fake.text('/etc/network/interfaces')).toContain('#sekisho# iface wan0 inet dhcp')
+    expect(fake.text('/etc/network/interfaces')).toContain('\niface lo inet loopback')
+    expect(fake.tree('/etc/systemd/network')).not.toHaveProperty('/etc/systemd/network/05-mine.network')
+    expect(JSON.parse(fake.text('/etc/docker/daemon.json'))).toMatchObject({
+      debug: true,
+      'live-restore': true,
+      'ip-forward': false,
+      'log-driver': 'json-file',
+    })
+    expect(fake.units.get('systemd-networkd.service')).toEqual({ enabled: true, active: true })
+    expect(fake.units.get('nftables.service')).toEqual({ enabled: false, active: false })
+
+    const before = look(fake)
+    const changes = fake.changes
+    const second = await run(fake, desired())
+    expect(second).toMatchObject({ ok: true, changed: false, plan: { steps: [] } })
+    expect(look(fake)).toEqual(before)
+    expect(fake.changes).toBe(changes)
+  })
+
+  it('forwards only after the table is loaded, and starts containers last', async () => {
+    const fake = machine()
+    const order: string[] = []
+    await run(fake, desired(), { onProgress: (line) => order.push(line) })
+    const at = (part: string) => order.findIndex((line) => line.includes(part))
+    expect(at('becomes current')).toBeGreaterThan(at("dns's file"))
+    expect(at('forwarded')).toBeGreaterThan(at('firewall table'))
+    expect(at('firewall table')).toBeGreaterThan(at('reconfigures'))
+    expect(at('containers:')).toBeGreaterThan(at('Docker restarts'))
+    expect(at('Docker restarts')).toBeGreaterThan(at('forwarded'))
+  })
+
+  it('leaves no trace of a module that goes, but its data', async () => {
+    const fake = machine()
+    await run(fake, desired({ modules: ['dns'] }))
+    const clean = (tree: Record<string, string>) =>
+      Object.fromEntries(
+        Object.entries(tree).filter(
+          ([path]) =>
+            !/^\/etc\/sekisho\/(generations|current|confirmed)/.test(path) &&
+            !path.startsWith('/var/lib/sekisho/log/'),
+        ),
+      )
+    const rest = () => structuredClone({ ...fake.snapshot(), files: clean(fake.tree('')) })
+    const before = rest()
+    await run(fake, desired({ modules: ['dns', 'log'] }))
+    fake.put('/var/lib/sekisho/log/data/lease', 'kept')
+    const removal = await run(fake, desired({ modules: ['dns'] }))
+    expect(removal).toMatchObject({
+      ok: true,
+      plan: { kept: [{ owner: 'log', path: '/var/lib/sekisho/log/data' }] },
+    })
+    expect(rest()).toEqual(before)
+    expect(fake.text('/var/lib/sekisho/log/data/lease')).toBe('kept')
+  })
+
+  it.each([
+    ['the first apply', undefined, desired()],
+    [
+      'a change of everything',
+      desired(),
+      desired({ modules: ['dns', 'new'], hostname: 'other', guest: true, rule: 2 }),
+    ],
+    [
+      'the removal of modules and a bridge',
+      desired({ guest: true }),
+      desired({ modules: [], bridged: false }),
+    ],
+  ])(
+    'puts everything back when any change during %s fails',
+    async (_, from, to) => {
+      const total = await countChanges(from, to)
+      expect(total).toBeGreaterThan(20)
+      let undone = 0
+      for (let n = 1; n <= total; n++) {
+        const fake = machine()
+        if (from) await run(fake, from)
+        const before = look(fake)
+        fake.failAt = fake.changes + n
+        const result = await run(fake, to).catch((error: unknown) => ({
+          ok: false as const,
+          unrestored: [String(error)],
+        }))
+        // Some failures are of no consequence: a flush, an old generation that stays.
+        if (result.ok) continue
+        undone++
+        expect({ n, unrestored: result.unrestored }).toEqual({ n, unrestored: [] })
+        expect({ n, look: look(fake) }).toEqual({ n, look: before })
+        fake.failAt = 0
+        expect({ n, again: await run(fake, to) }).toMatchObject({ n, again: { ok: true, changed: true } })
+      }
+      expect(undone).toBeGreaterThan(total / 2)
+    },
+    120_000,
+  )
+
+  it('refuses before the swap what a checker refuses, and says why', async () => {
+    const fake = machine()
+    await run(fake, desired())
+    const before = look(fake)
+    fake.refuse = { pattern: /--entrypoint judge/, says: 'line 3: syntax error' }
+    const result = await run(fake, desired({ hostname: 'other' }))
+    expect(result).toMatchObject({ ok: false, stage: 'check' })
+    expect(JSON.stringify(result)).toContain('line 3: syntax error')
+    expect(look(fake)).toEqual(before)
+  })
+
+  it('goes back when containers do not become healthy, with what they said', async () => {
+    const fake = machine()
+    await run(fake, desired())
+    const before = look(fake)
+    let attempts = 0
+    const exec = fake.host.exec
+    const host = {
+      ...fake.host,
+      exec: (async (argv, options) => {
+        if (argv.includes('up') && ++attempts === 1)
+          return { code: 1, stdout: '', stderr: 'container dns is unhealthy' }
+        return exec(argv, options)
+      }) satisfies typeof exec,
+    }
+    const result = await run(fake, desired({ rule: 9, hostname: 'other' }), { host })
+    expect(result).toMatchObject({ ok: false, stage: 'apply', unrestored: [] })
+    expect(result.ok ? '' : result.message).toContain('container dns is unhealthy')
+    expect(look(fake)).toEqual(before)
+  })
+
+  it('does not touch a machine whose daemon.json it cannot read', async () => {
+    const fake = machine()
+    fake.put('/etc/docker/daemon.json', '{"debug": tru')
+    const before = look(fake)
+    const result = await run(fake, desired())
+    expect(result).toMatchObject({ ok: false, stage: 'plan' })
+    expect(JSON.stringify(result)).toContain('daemon.json')
+    expect(look(fake)).toEqual(before)
+  })
+
+  it('mends what was changed by hand', async () => {
+    const fake = machine()
+    await run(fake, desired())
+    const before = look(fake)
+    fake.delete('/etc/systemd/network/10-sekisho-wan.network')
+    fake.put('/etc/rsyslog.d/50-log.conf', 'edited\n')
+    fake.put('/proc/sys/net/ipv4/ip_forward', '0\n')
+    fake.nft = undefined
+    fake.containers.delete('dns')
+    const result = await run(fake, desired())
+    expect(result).toMatchObject({ ok: true, changed: true })
+    expect(result.plan?.from).toBe(result.plan?.to)
+    // The edited file is the user's work: it is kept beside.
+    fake.delete('/etc/sekisho/saved/files/etc/rsyslog.d')
+    expect(look(fake)).toEqual(before)
+    expect(await run(fake, desired())).toMatchObject({ changed: false })
+  })
+
+  it('lets a second apply wait or refuse', async () => {
+    const fake = machine()
+    const [one, two] = await Promise.all([run(fake, desired()), run(fake, desired())])
+    expect(one).toMatchObject({ ok: true })
+    expect(two).toMatchObject({ ok: false, stage: 'lock' })
+  })
+
+  it('gives a taken-over machine back', async () => {
+    const fake = machine()
+    await run(fake, desired())
+    expect(await restoreTakeover(fake.host)).toEqual([])
+    expect(fake.text('/etc/network/interfaces')).toBe(INTERFACES)
+    expect(fake.units.get('nftables.service')).toEqual({ enabled: true, active: true })
+    expect(fake.units.get('systemd-networkd.service')).toEqual({ enabled: false, active: false })
+    expect(fake.tree('/etc/systemd/network')).toHaveProperty('/etc/systemd/network/05-mine.network')
+  })
+
+  it('never shows a secret, and keeps it readable by root alone', async () => {
+    const fake = machine()
+    const shown: string[] = []
+    const result = await run(fake, desired(), { onProgress: (line) => shown.push(line) })
+    if (!result.ok) throw new Error(result.message)
+    expect(inWords(result.plan, { diff: true }) + shown.join('\n')).not.toContain('secret of dns')
+    expect(fake.tree('/etc/sekisho/generations/1/modules/dns')).toMatchObject({
+      '/etc/sekisho/generations/1/modules/dns/key': '400 secret of dns\n',
+    })
+  })
+
+  it('keeps ten generations', async () => {
+    const fake = machine()
+    for (let rule = 1; rule <= 13; rule++) await run(fake, desired({ rule }))
+    expect(Object.keys(fake.tree('/etc/sekisho/generations')).filter((p) => /\/\d+\/$/.test(p)).length).toBe(
+      10,
+    )
+    expect(fake.tree('/etc/sekisho')['/etc/sekisho/confirmed']).toBe('-> generations/13')
+  })
+
+  it('reaches any state from any other, and then has nothing to do', async () => {
+    const variant = fc.record({
+      modules: fc.subarray(['dns', 'log', 'new']),
+      hostname: fc.constantFrom('gate', 'other'),
+      guest: fc.boolean(),
+      bridged: fc.boolean(),
+      rule: fc.integer({ min: 1, max: 3 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(variant, { minLength: 2, maxLength: 4 }), async (variants) => {
+        const fake = machine()
+        for (const each of variants) {
+          expect(await run(fake, desired(each))).toMatchObject({ ok: true })
+          expect(await run(fake, desired(each))).toMatchObject({ changed: false, plan: { steps: [] } })
+        }
+        const straight = machine()
+        await run(straight, desired(variants.at(-1)))
+        const shape = (machine: FakeMachine) => ({
+          files: Object.fromEntries(
+            Object.entries(machine.tree('/etc')).filter(([path]) => !path.startsWith('/etc/sekisho/')),
+          ),
+          nft: machine.nft,
+          containers: [...machine.containers].toSorted(),
+        })
+        expect(shape(fake)).toEqual(shape(straight))
+      }),
+      { numRuns: process.env.SEKISHO_FULL ? 100 : 8 },
+    )
+  }, 120_000)
+})
+
+async function countChanges(from: DesiredState | undefined, to: DesiredState): Promise<number> {
+  const fake = machine()
+  if (from) await run(fake, from)
+  const before = fake.changes
+  expect(await run(fake, to)).toMatchObject({ ok: true })
+  return fake.changes - before
+}
