@@ -32,7 +32,7 @@ export class Agent {
 
     const names = this.#names(config, paths)
     const advertise = new AdvertiseJob(config, paths.networkd)
-    const advertiseLoop = this.#loop('advertise', () => advertise.run(), 3000)
+    const advertiseLoop = this.#loop('advertise', () => advertise.run(), 2000)
     const resolvConf = new ResolvConfJob(config, join(paths.run, 'resolv.conf'), paths.links, () => {
       // networkd writes a link's state whenever anything about the link changed: a hint for every job.
       resolvConfLoop.poke()

@@ -9,19 +9,21 @@ export const ROUTE_GRACE_MS = 5000
  */
 export class RouterLifetime {
   #announced: boolean | undefined
-  #changedAt = 0
+  /** When the route was first seen to differ from what is announced. */
+  #differsSince: number | undefined
 
   /** Takes the route's presence now and returns what to announce. */
   observe(present: boolean, now: number): boolean {
-    if (this.#announced === undefined || present === this.#announced) {
-      // The first look decides at once: after a start there is nothing to smooth.
-      this.#announced = present
-      this.#changedAt = now
+    // The first look decides at once: after a start there is nothing to smooth.
+    this.#announced ??= present
+    if (present === this.#announced) {
+      this.#differsSince = undefined
       return present
     }
-    if (now - this.#changedAt >= (present ? ROUTE_SETTLE_MS : ROUTE_GRACE_MS)) {
+    this.#differsSince ??= now
+    if (now - this.#differsSince >= (present ? ROUTE_SETTLE_MS : ROUTE_GRACE_MS)) {
       this.#announced = present
-      this.#changedAt = now
+      this.#differsSince = undefined
     }
     return this.#announced
   }
