@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ensureBundle } from '../build/bundle.ts'
 import { ensurePackages } from '../build/debian.ts'
 import { withFileLock } from '../build/file-lock.ts'
@@ -123,18 +125,27 @@ async function create(
 }
 
 async function bringRouterUp(lab: Lab, bundle: string, onProgress: (line: string) => void): Promise<void> {
-  if (await isInstalled(lab.router, bundle)) return
-  onProgress('installing the bundle on the router')
-  await installBundle(lab.router, bundle, onProgress)
+  const installed = await isInstalled(lab.router, bundle)
+  const confirmed = await lab.router.exec(['test', '-e', '/etc/sekisho/confirmed'])
+  // An apply that failed last time is tried again.
+  if (installed && confirmed.code === 0) return
+  if (!installed) {
+    onProgress('installing the bundle on the router')
+    await installBundle(lab.router, bundle, onProgress)
+  }
   await configureRouter(lab)
   onProgress('sekisho apply')
   const applied = await lab.apply()
+  const said = `${applied.stdout}${applied.stderr}`.trim()
+  const log = join(lab.places.disk, 'apply.log')
+  await writeFile(log, `${said}\n`)
   if (applied.code !== 0) {
+    const end = said.split('\n').slice(-12).join('\n')
     throw new Error(
-      `sekisho apply ended with code ${applied.code}:\n${applied.stdout}${applied.stderr}`.trim(),
+      `sekisho apply ended with code ${applied.code}; all of it is in ${log}, the end is:\n${end}`,
     )
   }
-  for (const line of applied.stdout.trim().split('\n').slice(-3)) onProgress(`  ${line}`)
+  onProgress(said.split('\n').at(-1) ?? '')
 }
 
 function messageOf(error: unknown): string {
