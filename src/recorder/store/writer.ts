@@ -161,9 +161,18 @@ export class Writer {
   async close(): Promise<boolean> {
     clearImmediate(this.#early)
     const ok = await this.flush()
+    if (!ok && !this.#checkpointPath) this.#giveUp()
     for (const { segment } of this.#open.values()) await segment.close()
     this.#open.clear()
     return ok
+  }
+
+  /** The disk refused to the end: what cannot be read from its source again is lost, and counted. */
+  #giveUp(): void {
+    for (const batches of [this.#round?.batches, this.#pending]) {
+      for (const { lines } of batches?.values() ?? []) this.#options.counts.dropped += lines.length
+      batches?.clear()
+    }
   }
 
   async #flush(): Promise<boolean> {

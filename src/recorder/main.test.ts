@@ -1,0 +1,277 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { RecorderStatus } from './status.ts'
+
+/*
+ * The whole process as its container starts it, in network and mount namespaces of its own: real NFLOG, real sockets, a
+ * disk that is really full, SIGKILL at any moment.
+ */
+
+const run = promisify(execFile)
+const id = 'd'.repeat(64)
+
+let root: string
+let holder: ChildProcess
+let recorder: ChildProcess | undefined
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'recorder-'))
+  for (const name of ['data', 'run', `containers/${id}`]) mkdirSync(join(root, name), { recursive: true })
+  const settings = {
+    data: join(root, 'data'),
+    status: join(root, 'run/status.json'),
+    retentionDays: 30,
+    maxBytes: 2 ** 30,
+    dockerContainers: join(root, 'containers'),
+    syslog: { address: '127.0.0.1', port: 5514 },
+    nflogGroup: 7,
+  }
+  writeFileSync(join(root, 'settings.json'), JSON.stringify(settings))
+  const user = process.getuid?.() === 0 ? [] : ['--map-root-user']
+  // It ends by itself should the test be killed.
+  holder = spawn('unshare', [...user, '--mount', '--net', 'sleep', '300'], { stdio: 'ignore' })
+  await expect
+    // Until then it is still in our own namespaces.
+    .poll(() => readFileSync(`/proc/${holder.pid}/comm`, 'utf8'), { timeout: 5000 })
+    .toBe('sleep\n')
+  await inside('ip', ['link', 'set', 'lo', 'up'])
+  await inside('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', join(root, 'data')])
+})
+
+afterEach(async () => {
+  for (const child of [recorder, holder]) {
+    if (!child || child.exitCode !== null || child.signalCode !== null) continue
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
+  await rm(root, { recursive: true })
+})
+
+function enter(argv: readonly string[]): string[] {
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--preserve-credentials']
+  return ['-t', String(holder.pid), ...user, '--mount', '--net', ...argv]
+}
+
+async function inside(program: string, args: readonly string[]): Promise<string> {
+  return (await run('nsenter', enter([program, ...args]))).stdout
+}
+
+async function start(): Promise<void> {
+  const script = join(import.meta.dirname, 'start.ts')
+  const argv = enter([process.execPath, '--max-old-space-size=96', script, join(root, 'settings.json')])
+  recorder = spawn('nsenter', argv, { stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+async function end(signal: NodeJS.Signals): Promise<number | null> {
+  if (!recorder) throw new Error('no recorder')
+  const exited = once(recorder, 'exit')
+  recorder.kill(signal)
+  const [code] = (await exited) as [number | null]
+  return code
+}
+
+async function healthy(): Promise<void> {
+  const script = join(import.meta.dirname, 'health.ts')
+  await expect
+    .poll(
+      () => inside(process.execPath, [script, join(root, 'settings.json')]).then(() => 'healthy', String),
+      {
+        timeout: 20_000,
+        interval: 200,
+      },
+    )
+    .toBe('healthy')
+}
+
+async function status(): Promise<RecorderStatus> {
+  return JSON.parse(await readFile(join(root, 'run/status.json'), 'utf8')) as RecorderStatus
+}
+
+/** A kind's records; the disk is seen through the namespace. */
+async function stored(kind: string): Promise<Record<string, unknown>[]> {
+  const data = join(`/proc/${holder.pid}/root`, root, 'data')
+  const files = (await readdir(data, { recursive: true })).filter(
+    (name) => name.startsWith(`kind=${kind}/`) && name.endsWith('.ndjson'),
+  )
+  const texts = await Promise.all(files.toSorted().map((file) => readFile(join(data, file), 'utf8')))
+  return texts
+    .join('')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+/** Runs a program text of Node inside. */
+function script(text: string): Promise<string> {
+  return inside(process.execPath, ['--input-type=module', '-e', text])
+}
+
+function dockerLine(text: string): void {
+  const entry = { log: `${text}\n`, stream: 'stdout', time: new Date().toISOString() }
+  appendFileSync(join(root, 'containers', id, `${id}-json.log`), `${JSON.stringify(entry)}\n`)
+}
+
+/** Rotates with so many files that none is deleted. */
+function rotate(log: string): void {
+  for (let age = 50; age > 0; age--) {
+    const from = age === 1 ? log : `${log}.${age - 1}`
+    if (existsSync(from)) renameSync(from, `${log}.${age}`)
+  }
+  writeFileSync(log, '')
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, i) => i)
+}
+
+it('records dropped packets without a capability: as many as the firewall counted', async () => {
+  await inside('nft', [
+    'add table inet t; add chain inet t in { type filter hook input priority 0; };' +
+      'add counter inet t dropped;' +
+      'add rule inet t in udp dport 9999 counter name dropped log prefix "t: " group 7 drop',
+  ])
+  await start()
+  await healthy()
+  const pid = recorder?.pid
+  const capabilities = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^Cap\w+:\t0+$/gm)
+  expect(capabilities).toHaveLength(5)
+
+  await script(`
+    import { createSocket } from 'node:dgram'
+    const socket = createSocket('udp4')
+    const socket6 = createSocket('udp6')
+    const send = (s, to) => new Promise((done) => s.send('x', 9999, to, done))
+    await send(socket6, '::1')
+    for (let i = 0; i < 20000; i++) await send(socket, '127.0.0.1')
+    socket.close(); socket6.close()`)
+  const counted = /packets (\d+)/.exec(await inside('nft', ['list', 'counters']))?.[1]
+  expect(Number(counted)).toBe(20_001)
+  await expect.poll(async () => (await status()).sources.drops?.received, { timeout: 15_000 }).toBe(20_001)
+  await end('SIGTERM')
+  const { drops } = (await status()).sources
+  const records = await stored('drops')
+  expect(drops).toMatchObject({ received: 20_001, malformed: 0 })
+  expect((drops?.stored ?? 0) + (drops?.dropped ?? 0)).toBe(20_001)
+  expect(records).toHaveLength(drops?.stored ?? 0)
+  expect(records.length).toBeGreaterThan(1000)
+  expect(records[0]).toMatchObject({
+    logPrefix: 't:',
+    ingressInterface: 'lo',
+    sourceIPv6Address: '::1',
+    destinationTransportPort: 9999,
+    protocolIdentifier: 17,
+  })
+}, 60_000)
+
+it('stores each line of a container once, killed again and again', async () => {
+  let n = 0
+  const writing = new AbortController()
+  const log = join(root, 'containers', id, `${id}-json.log`)
+  const writer = (async () => {
+    while (!writing.signal.aborted) {
+      for (let i = 0; i < 20; i++) dockerLine(`line ${n++}`)
+      if (n % 2000 === 0) rotate(log)
+      await sleep(5)
+    }
+  })()
+  for (let kill = 0; kill < 6; kill++) {
+    await start()
+    await sleep(500 + 400 * kill)
+    await end('SIGKILL')
+  }
+  writing.abort()
+  await writer
+  await start()
+  await expect
+    .poll(async () => (await stored('docker')).length, { timeout: 20_000 })
+    .toBeGreaterThanOrEqual(n)
+  expect(await end('SIGTERM')).toBe(0)
+  expect((await stored('docker')).map(({ log }) => log)).toEqual(numbers(n).map((i) => `line ${i}`))
+  expect((await status()).sources.docker).toMatchObject({ malformed: 0, dropped: 0, details: { gaps: 0 } })
+}, 60_000)
+
+it('goes on over a full disk: senders that can wait lose nothing, the others are counted', async () => {
+  await start()
+  await healthy()
+  await inside('mount', ['-o', 'remount,size=4m', join(root, 'data')])
+  const filler = join(root, 'data/filler')
+  await inside('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k']).catch(() => undefined)
+
+  // Above all that is held: what the recorder keeps, and what two sockets buffer.
+  const count = 60_000
+  const tcp = script(`
+    import { connect } from 'node:net'
+    import { once } from 'node:events'
+    const socket = connect(5514, '127.0.0.1')
+    for (let i = 0; i < ${count}; i++) {
+      const message = '<13>1 - - tcp - - - ' + i + ' ' + 'x'.repeat(200)
+      if (!socket.write(message.length + ' ' + message)) await once(socket, 'drain')
+    }
+    socket.end()
+    await once(socket, 'close')`)
+  for (let i = 0; i < 200; i++) dockerLine(`full ${i}`)
+  await expect.poll(async () => (await status()).storeError, { timeout: 15_000 }).toContain('ENOSPC')
+  await expect
+    .poll(async () => ((await status()).sources.syslog?.received ?? 0) > 1000, { timeout: 15_000 })
+    .toBe(true)
+  await sleep(1500)
+  await script(`
+    import { createSocket } from 'node:dgram'
+    const socket = createSocket('udp4')
+    for (let i = 0; i < 500; i++) await new Promise((done) => socket.send('<13>1 - - udp - - - ' + i, 5514, '127.0.0.1', done))
+    socket.close()`)
+  await expect.poll(async () => (await status()).sources.syslog?.dropped, { timeout: 15_000 }).toBe(500)
+  const before = (await status()).sources.syslog?.received ?? 0
+  expect(before).toBeLessThan(count)
+  const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${recorder?.pid}/status`, 'utf8'))?.[1]
+  expect(Number(resident)).toBeLessThan(200 * 1024)
+  await healthy()
+
+  await inside('rm', [filler])
+  await inside('mount', ['-o', 'remount,size=64m', join(root, 'data')])
+  await tcp
+  await expect.poll(async () => (await stored('docker')).length, { timeout: 15_000 }).toBe(200)
+  await expect.poll(async () => (await status()).sources.syslog?.stored, { timeout: 15_000 }).toBe(count)
+  expect(await end('SIGTERM')).toBe(0)
+  const { syslog, docker } = (await status()).sources
+  expect(syslog).toMatchObject({ received: count + 500, stored: count, dropped: 500, malformed: 0 })
+  expect(docker).toMatchObject({ received: 200, stored: 200, dropped: 0 })
+  const messages = (await stored('syslog')).map(({ msg }) => Number.parseInt(String(msg), 10))
+  expect(messages).toEqual(numbers(count))
+}, 90_000)
+
+it('takes syslog over TCP and UDP, and counts what is none', async () => {
+  await start()
+  await healthy()
+  await script(`
+    import { connect } from 'node:net'
+    import { createSocket } from 'node:dgram'
+    import { once } from 'node:events'
+    const socket = connect(5514, '127.0.0.1')
+    socket.write('<13>Nov 23 10:00:00 host app[1]: by line\\n29 <14>1 - - counted - - - a\\nb\\nc99999999 broken')
+    await once(socket.resume(), 'close')
+    const udp = createSocket('udp4')
+    for (const text of ['<165>1 - - udp - - - hello', 'raw', ''])
+      await new Promise((done) => udp.send(text, 5514, '127.0.0.1', done))
+    udp.close()`)
+  await expect.poll(async () => (await stored('syslog')).length, { timeout: 10_000 }).toBe(4)
+  const records = await stored('syslog')
+  expect(records.map(({ msg, format }) => [msg, format])).toEqual([
+    ['by line', 'rfc3164'],
+    ['a\nb\nc', 'rfc5424'],
+    ['hello', 'rfc5424'],
+    ['raw', 'raw'],
+  ])
+  await expect
+    .poll(async () => (await status()).sources.syslog, { timeout: 10_000 })
+    .toMatchObject({ received: 6, stored: 4, malformed: 2, dropped: 0 })
+  expect(await end('SIGTERM')).toBe(0)
+}, 60_000)
