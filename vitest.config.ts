@@ -1,17 +1,21 @@
 import { defineConfig } from 'vitest/config'
 
+// Real parts take seconds; one file at a time, so that two cores are enough and nobody waits in vain.
+const real = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 600_000 }
+
 export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', include: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'] } },
+      // Single parts for real (a ruleset in namespaces, a module in its image), with no lab.
+      { test: { name: 'parts', include: ['tests/parts/**/*.test.ts'], ...real } },
+      // A whole router at work: every file shares one lab.
       {
-        // One lab, one file at a time: the packet tests share a running router.
         test: {
           name: 'lab',
           include: ['tests/lab/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 600_000,
+          globalSetup: 'tests/lab/setup.ts',
+          ...real,
         },
       },
     ],

@@ -4,7 +4,9 @@ import { runTests } from '../testing/run.ts'
 /** `sekisho test [NAME...]`: every test, or the parts named. */
 export function testCommand(): Command {
   return new Command('test')
-    .description('run the tests: all of them, or the parts named (lint, unit, lab, or part of a file name)')
+    .description(
+      'run the tests: all of them, or the parts named (lint, unit, parts, lab, or part of a file name)',
+    )
     .argument('[name...]')
     .option('--full', 'with the large counts: many restarts, applies and boots')
     .action(async (names: string[], options: { full?: boolean }) => {

@@ -21,8 +21,11 @@ const LINTERS: Readonly<Record<string, readonly string[]>> = {
   knip: ['knip/bin/knip.js'],
 }
 
+/** The projects of vitest.config.ts, quick ones first. */
+const PROJECTS: readonly string[] = ['unit', 'parts', 'lab']
+
 export interface TestOptions {
-  /** Part names: lint, a linter, unit, lab, or part of a test file's path. None means everything. */
+  /** Part names: lint, a linter, unit, parts, lab, or part of a test file's path. None means everything. */
   readonly names: readonly string[]
   /** Run the large counts too (hundreds of applies, restarts, boots). */
   readonly full: boolean
@@ -30,7 +33,9 @@ export interface TestOptions {
 
 /** Runs the tests asked for and prints the closing line "N passed, N failed"; returns the exit code. */
 export async function runTests({ names, full }: TestOptions): Promise<number> {
-  const env = { ...process.env, ...(full && { SEKISHO_FULL: '1' }) }
+  // A lab of its own, so that the one a developer looks at stays as it is.
+  const lab = process.env.SEKISHO_LAB ?? `test-${process.pid}`
+  const env = { ...process.env, SEKISHO_LAB: lab, ...(full && { SEKISHO_FULL: '1' }) }
   const tallies: Tally[] = []
   for (const [name, argv] of Object.entries(LINTERS)) {
     if (names.length > 0 && !names.includes('lint') && !names.includes(name)) continue
@@ -39,9 +44,9 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
   }
   const filters = names.filter((name) => name !== 'lint' && !(name in LINTERS))
   if (names.length === 0 || filters.length > 0) {
-    const projects: readonly string[] = filters.filter((name) => name === 'unit' || name === 'lab')
+    const projects: readonly string[] = filters.filter((name) => PROJECTS.includes(name))
     const paths = filters.filter((name) => !projects.includes(name))
-    for (const project of ['unit', 'lab']) {
+    for (const project of PROJECTS) {
       if (projects.length > 0 && paths.length === 0 && !projects.includes(project)) continue
       process.stdout.write(`\n== ${project}\n`)
       tallies.push(await runVitest(project, projects.includes(project) ? [] : paths, env))

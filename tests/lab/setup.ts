@@ -1,0 +1,16 @@
+import { down } from '../../src/lab/down.ts'
+import { labPlaces } from '../../src/lab/places.ts'
+import { up } from '../../src/lab/up.ts'
+
+/**
+ * One lab for all the lab's tests. $SEKISHO_KEEP_LAB leaves it up for the next run, which then begins in
+ * seconds. When it cannot start, every test that needs it fails.
+ */
+export async function setup(): Promise<() => Promise<void>> {
+  const start = Date.now()
+  const seconds = () => ((Date.now() - start) / 1000).toFixed(1).padStart(6)
+  await up({ onProgress: (line) => process.stdout.write(`[${seconds()} s] ${line}\n`) })
+  return async () => {
+    if (!process.env.SEKISHO_KEEP_LAB) await down(labPlaces())
+  }
+}
