@@ -145,7 +145,7 @@ async function bringRouterUp(lab: Lab, bundle: string, onProgress: (line: string
       `sekisho apply ended with code ${applied.code}; all of it is in ${log}, the end is:\n${end}`,
     )
   }
-  onProgress(said.split('\n').at(-1) ?? '')
+  onProgress(applied.stdout.trim().split('\n').at(-1) ?? '')
 }
 
 function messageOf(error: unknown): string {
