@@ -12,6 +12,8 @@ import { generatedHeader } from './header.ts'
  */
 export function renderBootScript(): string {
   return `${generatedHeader('core')}set -u
+# While an apply runs, current is ahead of confirmed for good reason.
+flock --nonblock ${PATHS.lock} true || exit 0
 root=/etc/sekisho
 tab=$(printf '\\t')
 confirmed=$(readlink "$root/confirmed") || exit 0

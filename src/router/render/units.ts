@@ -26,12 +26,11 @@ Before=sysinit.target systemd-sysctl.service systemd-modules-load.service system
 Conflicts=shutdown.target
 Before=shutdown.target
 RequiresMountsFor=/etc/sekisho
-ConditionPathExists=${PATHS.confirmed}/boot.sh
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh ${PATHS.confirmed}/boot.sh
+ExecStart=/bin/sh -c 'test ! -e ${PATHS.confirmed}/boot.sh || exec /bin/sh ${PATHS.confirmed}/boot.sh'
 
 [Install]
 WantedBy=sysinit.target
