@@ -41,7 +41,7 @@ export interface Context<C> {
   readonly config: C
   readonly router: Router
   /** What the other modules in the file provide. */
-  provided(capability: Capability): readonly Provided[]
+  readonly provided: (capability: Capability) => readonly Provided[]
   /** Absolute path on the host of this module's persistent data volume. */
   dataPath(volume: string): string
   /** Absolute path on the host of this module's runtime directory (sockets), empty after a boot. */

@@ -33,7 +33,10 @@ const PRIVATE_ADDRESSES = [
   'fe80::/10',
 ] as const
 
-/** Seconds that a client keeps a local name, and that it keeps the news that there is none. */
+/**
+ * Seconds that a client keeps a local name, and that it keeps the news that there is none. The host agent knows its
+ * own records by their TTL, so ours must be another.
+ */
 const NAME_TTL = 300
 const NEGATIVE_TTL = 10
 

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { expectGolden } from '../../../tests/golden.ts'
 import { contextFor, GUEST, goldenOf, HOME, sampleRouter } from '../../../tests/sample-router.ts'
+import { NAME_TTL_SECS } from '../../agent/diff-names.ts'
 import type { Provided } from '../../router/module.ts'
 import { unbound } from './module.ts'
 
@@ -89,6 +90,12 @@ describe('names', () => {
       '"nas.home.arpa. 300 IN A 10.0.0.200"',
       '"200.0.0.10.in-addr.arpa. 300 IN PTR nas.home.arpa."',
     ])
+  })
+
+  it('cannot be taken for the names of the host agent, which removes those by their TTL', () => {
+    const ttls = values('local-data', {}).map((line) => Number(line.split(' ')[1]))
+    expect(ttls.length).toBeGreaterThan(0)
+    expect(ttls).not.toContain(NAME_TTL_SECS)
   })
 
   it('declares no zone twice when networks share one', () => {

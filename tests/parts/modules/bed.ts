@@ -168,8 +168,16 @@ export class Bed {
     if (service === undefined) throw new Error(`${module} has no service`)
     const folder = await mkdtemp(join(this.#folder, `${module}-`))
     const flags = [
-      ...['--detach', '--name', module, '--label', 'sekisho.bed', '--network', 'container:router'],
-      ...['--restart', 'unless-stopped', ...this.#rights(service)],
+      '--detach',
+      '--name',
+      module,
+      '--label',
+      'sekisho.bed',
+      '--network',
+      'container:router',
+      '--restart',
+      'unless-stopped',
+      ...this.#rights(service),
       ...(await this.#mounts(service, output, folder)),
     ]
     const image = service.image === 'build' ? (this.#images.get(module) ?? '') : service.image
@@ -202,9 +210,16 @@ export class Bed {
 
   #rights(service: ComposeService): string[] {
     return [
-      ...['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
+      '--read-only',
+      '--cap-drop',
+      'ALL',
+      '--security-opt',
+      'no-new-privileges',
       ...(service.capabilities ?? []).flatMap((capability) => ['--cap-add', capability]),
-      ...['--user', service.user ?? '65534:65534', '--pull', 'never'],
+      '--user',
+      service.user ?? '65534:65534',
+      '--pull',
+      'never',
     ]
   }
 
