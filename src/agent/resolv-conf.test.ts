@@ -33,7 +33,7 @@ describe('linkDnsServers', () => {
   test('reads the state of a link', () => {
     const state = `# This is private data. Do not parse.
 OPER_STATE=routable
-DNS=192.0.2.1 2001:db8::1 fe80::1%wan0 192.0.2.9#dns.example.org 192.0.2.8:53
+DNS=192.0.2.1 2001:db8::1 fe80::1%wan0 192.0.2.9#dns.example.org 192.0.2.8:53 192.0.2.1
 NTP=192.0.2.77
 `
     expect(linkDnsServers(state)).toEqual(['192.0.2.1', '2001:db8::1', 'fe80::1%wan0', '192.0.2.9'])

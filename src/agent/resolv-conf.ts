@@ -41,5 +41,6 @@ export function renderResolvConf(input: ResolvConf): string {
 export function linkDnsServers(state: string): string[] {
   const line = state.split('\n').find((text) => text.startsWith('DNS=')) ?? ''
   const words = line.slice('DNS='.length).replaceAll('"', '').split(/\s+/)
-  return words.map((word) => word.replace(/#.*$/, '')).filter((word) => isIP(word) !== 0)
+  // What both DHCP and an advertisement name is there twice.
+  return [...new Set(words.map((word) => word.replace(/#.*$/, '')).filter((word) => isIP(word) !== 0))]
 }

@@ -1,0 +1,178 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Host } from '../../src/lab/host.ts'
+import { type Lab, openLab } from '../../src/lab/lab.ts'
+
+/*
+ * The host agent against the real unbound and kea of an installed router, with a real DHCP client that says
+ * whatever it is told to.
+ */
+
+const CLIENT_MAC = '02:00:5e:60:00:01'
+const RIVAL_MAC = '02:00:5e:60:00:02'
+
+/** A DHCP client in a few lines (RFC 2131 section 3.1): DISCOVER and REQUEST with any bytes as option 12. */
+const DHCP_CLIENT = `
+import random, sys
+from scapy.all import BOOTP, DHCP, IP, UDP, AsyncSniffer, Ether, conf, mac2str, sendp
+conf.verb = 0
+mac, hostname = sys.argv[1], bytes.fromhex(sys.argv[2])
+xid = random.getrandbits(32)
+
+def ask(*options):
+    packet = (Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / IP(src="0.0.0.0", dst="255.255.255.255")
+              / UDP(sport=68, dport=67) / BOOTP(chaddr=mac2str(mac), xid=xid, flags=0x8000)
+              / DHCP(options=[*options, ("hostname", hostname), "end"]))
+    for _ in range(5):
+        sniffer = AsyncSniffer(iface="eth0", count=1, timeout=2, started_callback=lambda: sendp(packet, iface="eth0"),
+                               lfilter=lambda p: BOOTP in p and p[BOOTP].op == 2 and p[BOOTP].xid == xid)
+        sniffer.start()
+        sniffer.join()
+        if sniffer.results:
+            return sniffer.results[0]
+    sys.exit("no answer")
+
+offer = ask(("message-type", "discover"))
+server = next(o[1] for o in offer[DHCP].options if o[0] == "server_id")
+ack = ask(("message-type", "request"), ("server_id", server), ("requested_addr", offer[BOOTP].yiaddr))
+if dict(o for o in ack[DHCP].options if len(o) == 2)["message-type"] != 5:
+    sys.exit("refused")
+print(ack[BOOTP].yiaddr)
+`
+
+let lab: Lab
+
+async function dig(host: Host, ...question: string[]): Promise<string> {
+  const { stdout } = await host.exec(['dig', '+short', '+time=1', '+tries=1', ...question])
+  return stdout.trim()
+}
+
+/** Asks for a lease with these bytes as host name and returns the address. */
+async function lease(mac: string, hostname: string | Uint8Array): Promise<string> {
+  const hex = Buffer.from(hostname).toString('hex')
+  return (await lab.laptop.execOk(['python3', '-c', DHCP_CLIENT, mac, hex])).trim()
+}
+
+/** The names in unbound that came from leases. */
+async function leaseNames(): Promise<string[]> {
+  const list = await lab.router.execOk([
+    ...['docker', 'exec', 'sekisho-unbound-1', 'unbound-control', '-c', '/etc/unbound/unbound.conf'],
+    'list_local_data',
+  ])
+  const names = list
+    .split('\n')
+    .flatMap((line) => /^(\S+)\.home\.arpa\.\s+60\s+IN\s+A\s/.exec(line)?.[1] ?? [])
+  return names.sort()
+}
+
+beforeAll(async () => {
+  lab = await openLab()
+})
+
+describe('names of leases', () => {
+  test('a new lease has its name within two seconds, both ways', async () => {
+    const address = await lease(CLIENT_MAC, 'camera')
+    await expect
+      .poll(() => dig(lab.laptop, 'camera.home.arpa'), { timeout: 2000, interval: 100 })
+      .toBe(address)
+    expect(await dig(lab.laptop, '-x', address)).toBe('camera.home.arpa.')
+  })
+
+  test('a client that renames itself loses the old name', async () => {
+    const address = await lease(CLIENT_MAC, 'webcam')
+    await expect.poll(() => dig(lab.laptop, 'webcam.home.arpa'), { timeout: 3000 }).toBe(address)
+    expect(await dig(lab.laptop, '-x', address)).toBe('webcam.home.arpa.')
+    // Straight from the resolver: the laptop may remember an answer for its time to live.
+    expect(await leaseNames()).not.toContain('camera')
+  })
+
+  test('names that belong to somebody, or to nobody, are not given', async () => {
+    const router = (await lab.router.execOk(['hostname'])).trim()
+    const phone = await dig(lab.laptop, 'phone.home.arpa')
+    expect(phone).not.toBe('')
+    const hostile = [
+      router,
+      'phone',
+      'wpad',
+      'WPAD.home.arpa',
+      'localhost',
+      'isatap',
+      '12345',
+      new Uint8Array(255).fill(0x61),
+      new Uint8Array([0xff, 0xfe, 0x00]),
+    ]
+    const before = (await leaseNames()).filter((name) => name !== 'webcam')
+    const routerAddress = await dig(lab.laptop, `${router}.home.arpa`)
+    for (const name of hostile) {
+      await lease(RIVAL_MAC, name)
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      const now = (await leaseNames()).filter((label) => label !== 'webcam')
+      expect(now, JSON.stringify(name)).toEqual(before)
+    }
+    expect(await dig(lab.laptop, 'phone.home.arpa')).toBe(phone)
+    expect(await dig(lab.laptop, `${router}.home.arpa`)).toBe(routerAddress)
+  })
+
+  test('bytes meant for a shell, a resolver or a page become a harmless label or nothing', async () => {
+    const sent = [
+      '$(reboot)',
+      'a\nb.home.arpa. 60 IN A 10.0.0.1',
+      '"; stop',
+      '<script>',
+      'x\u0004\nUBCT1 stop',
+      'é',
+    ]
+    for (const name of sent) {
+      await lease(RIVAL_MAC, name)
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      for (const label of await leaseNames()) expect(label).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/)
+    }
+    expect((await lab.router.execOk(['systemctl', 'is-active', 'sekishod'])).trim()).toBe('active')
+  })
+
+  test('names come back after unbound, kea and the agent were killed', async () => {
+    const address = await lease(CLIENT_MAC, 'camera')
+    await expect.poll(() => dig(lab.laptop, 'camera.home.arpa'), { timeout: 3000 }).toBe(address)
+    for (const service of ['unbound', 'kea']) {
+      await lab.router.execOk(['docker', 'restart', '-t', '0', `sekisho-${service}-1`])
+    }
+    await lab.router.execOk(['systemctl', 'kill', '-s', 'KILL', 'sekishod'])
+    await expect
+      .poll(() => dig(lab.laptop, 'camera.home.arpa'), { timeout: 30_000, interval: 500 })
+      .toBe(address)
+  })
+
+  test('the agent is small and idle', async () => {
+    const pid = (await lab.router.execOk(['systemctl', 'show', '-P', 'MainPID', 'sekishod'])).trim()
+    const ticks = async () => {
+      const fields = (await lab.router.execOk(['cat', `/proc/${pid}/stat`])).split(') ')[1]?.split(' ') ?? []
+      return Number(fields[11]) + Number(fields[12])
+    }
+    const before = await ticks()
+    await new Promise((resolve) => setTimeout(resolve, 20_000))
+    // 100 ticks a second: one percent of a core.
+    expect((await ticks()) - before).toBeLessThanOrEqual(20)
+    const status = await lab.router.execOk(['cat', `/proc/${pid}/status`])
+    expect(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1])).toBeLessThan(60_000)
+  })
+})
+
+describe('IPv6 and resolv.conf', () => {
+  const defaultVia = async () => lab.laptop.execOk(['ip', '-6', 'route', 'show', 'default'])
+
+  test('hosts have a default route while the router has one, and no longer', async () => {
+    await expect.poll(defaultVia, { timeout: 20_000, interval: 500 }).toContain('default via fe80:')
+    await lab.unplug('isp')
+    try {
+      await expect.poll(defaultVia, { timeout: 30_000, interval: 500 }).toBe('')
+    } finally {
+      await lab.plug('isp')
+    }
+    await expect.poll(defaultVia, { timeout: 60_000, interval: 500 }).toContain('default via fe80:')
+  })
+
+  test('the router asks its own resolver first, then the provider’s', async () => {
+    await expect
+      .poll(() => lab.router.execOk(['cat', '/etc/resolv.conf']), { timeout: 30_000, interval: 500 })
+      .toMatch(/^nameserver 127\.0\.0\.1\nnameserver 198\.51\.100\.53$/m)
+  })
+})
