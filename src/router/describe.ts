@@ -29,15 +29,56 @@ export function describe(plan: Plan, { diff = false }: DescribeOptions = {}): st
           ? 'Changes on the machine that are not from router.yaml, to be mended:'
           : `From generation ${plan.from} to ${plan.to}:`,
     )
-    for (const step of plan.steps) {
-      const owner = step.owner === 'core' ? '' : `${step.owner}: `
-      lines.push(`  ${owner}${step.says}${IMPACTS[step.impact]}`)
-      if (diff) lines.push(...stepDiff(step).map((line) => `      ${line}`))
+    for (const { owner, says, impact, steps } of summarise(plan.steps, diff)) {
+      lines.push(`  ${owner === 'core' ? '' : `${owner}: `}${says}${IMPACTS[impact]}`)
+      if (diff) lines.push(...steps.flatMap(stepDiff).map((line) => `      ${line}`))
     }
     lines.push(notice(plan))
   }
   for (const { owner, path } of plan.kept) lines.push(`Data of ${owner} stays in ${path}.`)
   return `${lines.join('\n')}\n`
+}
+
+interface Line extends Pick<Step, 'owner' | 'says' | 'impact'> {
+  readonly steps: readonly Step[]
+}
+
+/**
+ * The steps as one reads them: a file that is written and linked is one thing, and many alike (kernel settings,
+ * processes) are one line; in full, every step has its line.
+ */
+function summarise(steps: readonly Step[], full: boolean): Line[] {
+  if (full) return steps.map((step) => ({ ...step, steps: [step] }))
+  const written = new Set(steps.flatMap((step) => (step.do === 'file' ? [step.path] : [])))
+  const lines: Line[] = []
+  const groups = new Map<string, Step[]>()
+  for (const step of steps) {
+    // The link of a file that is listed already; one that takes the place of the user's own is said.
+    const linked = step.do === 'place' && step.saved === undefined && written.has(`host${step.path}`)
+    if (linked || (step.do === 'merge' && written.has(`host${step.path}`))) continue
+    const key = groupOf(step)
+    const group = key === undefined ? undefined : groups.get(key)
+    if (group) group.push(step)
+    else {
+      const fresh = [step]
+      if (key !== undefined) groups.set(key, fresh)
+      lines.push({ ...step, steps: fresh })
+    }
+  }
+  return lines.map((line) => (line.steps.length > 1 ? { ...line, says: manyOf(line.steps) } : line))
+}
+
+function groupOf(step: Step): string | undefined {
+  if (step.do === 'sysctl')
+    return step.key.endsWith('forward') || step.key.endsWith('forwarding') ? undefined : 'sysctl'
+  if (step.do === 'takeover' && step.action.kind === 'stop-process') return `stop ${step.action.name}`
+  return undefined
+}
+
+function manyOf(steps: readonly Step[]): string {
+  const [first] = steps
+  if (first?.do === 'takeover') return `${first.says} (${steps.length} processes)`
+  return `sets ${steps.length} kernel settings`
 }
 
 function notice({ steps }: Plan): string {

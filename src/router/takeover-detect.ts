@@ -202,10 +202,18 @@ async function clientActions(host: Host, devices: ReadonlySet<string>): Promise<
     const name = (words[0] ?? '').replace(/^.*\//, '').replace(/:$/, '')
     const device = words.find((word) => devices.has(word))
     if (!DHCP_CLIENTS.includes(name) || device === undefined) continue
+    // A container or a namespace may have a port of the same name.
+    if ((await networkOf(host, pid)) !== (await networkOf(host, 'self'))) continue
     const why = `networkd asks for the address of ${device} from now on`
     actions.push({ kind: 'stop-process', pid: Number(pid), name, why })
   }
   return actions
+}
+
+/** The network namespace of a process, as the kernel names it. */
+async function networkOf(host: Host, pid: string): Promise<string | undefined> {
+  const link = await host.stat(`/proc/${pid}/ns/net`).catch(() => undefined)
+  return link?.kind === 'link' ? link.target : undefined
 }
 
 /** Sockets on our ports whose holder we do not know how to set aside. */
