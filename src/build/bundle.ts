@@ -4,6 +4,7 @@ import { chmod, copyFile, link, mkdir, rename, rm, symlink, writeFile } from 'no
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { describePart, listTree, MANIFEST, type Manifest, sealManifest } from '../install/manifest.ts'
+import { runOk } from '../lib/run.ts'
 import {
   type ContextEntry,
   entriesDigest,
@@ -15,7 +16,6 @@ import {
 import { cached } from './cache.ts'
 import { imagesArchive, shippedContexts } from './images.ts'
 import { productionModules } from './production-modules.ts'
-import { runOk } from './run.ts'
 import { timed } from './timed.ts'
 
 type Progress = (line: string) => void

@@ -1,6 +1,6 @@
 import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { withFileLock } from './file-lock.ts'
+import { withFileLock } from '../lib/file-lock.ts'
 
 export interface CacheOptions {
   /** How many entries of this kind stay, the newest used first. */

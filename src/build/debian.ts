@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withFileLock } from '../lib/file-lock.ts'
+import { run, runOk } from '../lib/run.ts'
 import { toTrixie } from './apt-sources.ts'
 import { cached, cacheRoot } from './cache.ts'
-import { withFileLock } from './file-lock.ts'
-import { run, runOk } from './run.ts'
 
 type Progress = (line: string) => void
 

@@ -4,10 +4,10 @@ import { closeSync, openSync } from 'node:fs'
 import { copyFile, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withFileLock } from '../lib/file-lock.ts'
+import { run } from '../lib/run.ts'
 import { cacheRoot } from './cache.ts'
 import { aptNetworkSettings, ensurePackages, trixieSources } from './debian.ts'
-import { withFileLock } from './file-lock.ts'
-import { run } from './run.ts'
 
 type Progress = (line: string) => void
 

@@ -1,7 +1,7 @@
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { runOk } from '../build/run.ts'
+import { runOk } from '../lib/run.ts'
 import { type ImageContext, PROJECT_ROOT } from '../router/image-ref.ts'
 
 export interface BuildOptions {

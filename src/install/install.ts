@@ -16,8 +16,8 @@ import {
   utimes,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { withFileLock } from '../build/file-lock.ts'
-import { run, runOk } from '../build/run.ts'
+import { withFileLock } from '../lib/file-lock.ts'
+import { run, runOk } from '../lib/run.ts'
 import { PROJECT_ROOT } from '../router/image-ref.ts'
 import { PATHS } from '../router/paths.ts'
 import { MANIFEST, type Manifest, parseManifest, verifyTree } from './manifest.ts'

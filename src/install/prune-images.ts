@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from '../build/run.ts'
+import { run } from '../lib/run.ts'
 import { PATHS } from '../router/paths.ts'
 import { MANIFEST, parseManifest } from './manifest.ts'
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { run } from '../build/run.ts'
+import { run } from '../lib/run.ts'
 
 /** A Debian package that the router machine needs, and the program by which we know that it is there. */
 const PROGRAMS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runOk } from '../build/run.ts'
+import { runOk } from '../lib/run.ts'
 import { setUpAttacker, startClient } from './clients.ts'
 import type { TrustFiles } from './dns-servers.ts'
 import { setUpIsp } from './isp.ts'

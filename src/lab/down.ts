@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { withFileLock } from '../build/file-lock.ts'
+import { withFileLock } from '../lib/file-lock.ts'
 import { removeCgroups } from './cgroup.ts'
 import type { Places } from './places.ts'
 import { isAlive } from './process-id.ts'

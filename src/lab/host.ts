@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { killTree } from '../build/process-tree.ts'
-import { type RunResult, run } from '../build/run.ts'
+import { killTree } from '../lib/process-tree.ts'
+import { type RunResult, run } from '../lib/run.ts'
 import { enterProcess } from './namespaces.ts'
 import type { ProcessId } from './process-id.ts'
 import type { HostName } from './topology.ts'

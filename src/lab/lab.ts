@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runOk } from '../build/run.ts'
+import { runOk } from '../lib/run.ts'
 import { cableOf, renewClient } from './clients.ts'
 import { Host } from './host.ts'
 import { Isp } from './isp.ts'
