@@ -4,6 +4,7 @@ import { hostname, networkInterfaces } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { confirm, intro, isCancel, multiselect, outro, select, text } from '@clack/prompts'
 import { Command } from 'commander'
+import type { z } from 'zod'
 import { formatIssues } from '../config/format.ts'
 import { randomUla } from '../config/random-ula.ts'
 import { HostLabel, Ipv4Cidr } from '../config/schema.ts'
@@ -181,9 +182,7 @@ function given<T>(answer: T): Exclude<T, symbol> | undefined {
   return isCancel(answer) ? undefined : (answer as Exclude<T, symbol>)
 }
 
-function refuse(
-  schema: typeof HostLabel | typeof Ipv4Cidr,
-): (value: string | undefined) => string | undefined {
+function refuse(schema: z.ZodType): (value: string | undefined) => string | undefined {
   return (value) => {
     const issue = schema.safeParse(value ?? '').error?.issues[0]
     return issue && `write ${issue.message}`

@@ -26,17 +26,18 @@ function checkHostname({ value, path }: At<string>): Finding[] {
   return []
 }
 
+const ZONES = Intl.supportedValuesOf('timeZone')
+
 /** What Debian's tzdata package has; the old names, like "Japan", are in tzdata-legacy. */
 const AREAS = /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc)\//
 
 function checkTimezone({ value, path }: At<string>): Finding[] {
   if (value === 'UTC') return []
-  const zones = Intl.supportedValuesOf('timeZone')
-  if (zones.includes(value) && AREAS.test(value)) return []
+  if (ZONES.includes(value) && AREAS.test(value)) return []
   const canonical = canonicalZone(value)
   // Aliases (Asia/Kolkata) are fine where the file system has them: that is where their case is right.
   if (canonical !== undefined && AREAS.test(value) && isCapitalised(value)) return []
-  const near = canonical ?? suggest(value, zones) ?? zones.find((zone) => zone.endsWith(`/${value}`))
+  const near = canonical ?? suggest(value, ZONES) ?? ZONES.find((zone) => zone.endsWith(`/${value}`))
   return [
     {
       path,

@@ -83,7 +83,7 @@ function checkDns({ wan, networks }: Draft): Finding[] {
     seen.add(value.value)
     const prefix = prefixOf(value, value.version === 4 ? 32 : 128)
     const why = value.version === 4 ? unusable(prefix) : unusable6(prefix)
-    if (why) return [{ path, message: `${text}: ${why}`, fix }]
+    if (why) return [{ path, message: `${text} is no resolver: ${why}`, fix }]
     if (wan.address && wan.address.value.ip.value === value.value)
       return [{ path, message: `${text} is our own address`, fix }]
     const inside = networks.find(

@@ -16,15 +16,27 @@ export function locateRange(file: string, text: string, start: number, end: numb
   const newline = text.indexOf('\n', lineStart)
   const lineEnd = newline < 0 ? text.length : newline
   from = Math.max(lineStart, Math.min(from, lineEnd - 1))
+  // A character outside the BMP is two units: begin with its first.
+  if (
+    from > lineStart &&
+    /[\udc00-\udfff]/.test(text[from] ?? '') &&
+    /[\ud800-\udbff]/.test(text[from - 1] ?? '')
+  )
+    from--
   const to = Math.min(Math.max(end, from + 1), lineEnd)
   let line = 1
   for (let at = text.indexOf('\n'); at >= 0 && at < lineStart; at = text.indexOf('\n', at + 1)) line++
   return {
     file,
     line,
-    column: [...text.slice(lineStart, from)].length + 1,
-    width: Math.max(1, [...text.slice(from, to).trimEnd()].length),
+    column: characters(text.slice(lineStart, from)) + 1,
+    width: Math.max(1, characters(text.slice(from, to).trimEnd())),
   }
+}
+
+/** Length in code points. */
+function characters(text: string): number {
+  return text.length - (text.match(/[\ud800-\udbff](?=[\udc00-\udfff])/g)?.length ?? 0)
 }
 
 /** Finds the range that shows a path best: see Source.locate. `aliases` gives each alias's node. */

@@ -49,7 +49,7 @@ export function parse(input: string | Uint8Array, file: string): Parsed {
     })
   } catch {
     // The parser is recursive: the stack is what gives first on absurd nesting.
-    return whole('the YAML is nested too deeply', 'write plain mappings and lists')
+    return whole(NESTED.message, NESTED.fix)
   }
 
   if (document.errors.length > 0) {
@@ -101,39 +101,42 @@ export function parse(input: string | Uint8Array, file: string): Parsed {
   return { source, issues }
 }
 
-/** Says in the reader's terms what the YAML library found. */
-function explain(code: ErrorCode, message: string, char: string): { message: string; fix: string } {
-  switch (code) {
-    case 'TAB_AS_INDENT':
-      return { message: 'a tab is used as indentation', fix: 'indent with spaces' }
-    case 'MULTIPLE_DOCS':
-      return {
-        message: 'the file holds more than one YAML document',
-        fix: 'remove the "---" line and what follows',
-      }
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return {
-        message: 'a second "key:" begins inside a value',
-        fix: 'put it on a line of its own with the indentation of its neighbours, or quote the value if it ends in ":"',
-      }
-    case 'MULTILINE_IMPLICIT_KEY':
-      return {
-        message: 'a key runs over several lines',
-        fix: 'write "key: value", with a space after the colon',
-      }
-    case 'BAD_SCALAR_START':
-      return {
-        message: `a value cannot begin with ${JSON.stringify(char)}`,
-        fix: 'put quotes around the value',
-      }
-    case 'BAD_INDENT':
-    case 'BAD_ALIAS':
-      return { message, fix: 'align the line with its neighbours' }
-    case 'MISSING_CHAR':
-      return { message, fix: 'close the quote or bracket, or put the missing character here' }
-    case 'RESOURCE_EXHAUSTION':
-      return { message: 'the YAML is nested too deeply', fix: 'write plain mappings and lists' }
-    default:
-      return { message, fix: 'check the indentation, quotes and brackets here' }
+interface Words {
+  readonly message: string
+  readonly fix: string
+}
+
+const NESTED: Words = { message: 'the YAML is nested too deeply', fix: 'write plain mappings and lists' }
+
+const EXPLAINED: Partial<Record<ErrorCode, Words>> = {
+  TAB_AS_INDENT: { message: 'a tab is used as indentation', fix: 'indent with spaces' },
+  MULTIPLE_DOCS: {
+    message: 'the file holds more than one YAML document',
+    fix: 'remove the "---" line and what follows',
+  },
+  BLOCK_AS_IMPLICIT_KEY: {
+    message: 'a second "key:" begins inside a value',
+    fix: 'put it on a line of its own with the indentation of its neighbours, or quote the value if it ends in ":"',
+  },
+  MULTILINE_IMPLICIT_KEY: {
+    message: 'a key runs over several lines',
+    fix: 'write "key: value", with a space after the colon',
+  },
+  RESOURCE_EXHAUSTION: NESTED,
+}
+
+const FIXES: Partial<Record<ErrorCode, string>> = {
+  BAD_INDENT: 'align the line with its neighbours',
+  MISSING_CHAR: 'close the quote or bracket, or put the missing character here',
+}
+
+/** Says in the reader's terms what the YAML library found; `char` stands at the place. */
+function explain(code: ErrorCode, message: string, char: string): Words {
+  if (code === 'BAD_SCALAR_START') {
+    return {
+      message: `a value cannot begin with ${JSON.stringify(char)}`,
+      fix: 'put quotes around the value',
+    }
   }
+  return EXPLAINED[code] ?? { message, fix: FIXES[code] ?? 'check the indentation, quotes and brackets here' }
 }

@@ -1,4 +1,5 @@
 import { type Alias, isAlias, isCollection, isMap, isNode, isScalar, isSeq, type Node } from 'yaml'
+import { plain } from './finding.ts'
 
 export interface Misuse {
   readonly path: readonly (string | number)[]
@@ -109,7 +110,7 @@ export function plainValue(root: Node | null, end: number): Plain {
         )
         continue
       }
-      const name = String(keyNode.value)
+      const name = plain(keyNode.value)
       if (name === '<<') {
         report(keyNode, path, 'merge keys are no part of YAML 1.2', 'write the keys out')
       } else if (name === '__proto__') {

@@ -21,24 +21,13 @@ export function schemasAt(root: z.core.$ZodType, path: readonly PropertyKey[]): 
 /** A schema without what wraps it (optional, default, transforms), a union as its options. */
 export function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {
   const { def } = (schema as z.core.$ZodTypes)._zod
-  switch (def.type) {
-    case 'optional':
-    case 'default':
-    case 'prefault':
-    case 'nullable':
-    case 'nonoptional':
-    case 'readonly':
-    case 'catch':
-      return unwrap(def.innerType)
-    case 'pipe':
-      return unwrap(def.in)
-    case 'lazy':
-      return unwrap(def.getter())
-    case 'union':
-      return def.options.flatMap(unwrap)
-    default:
-      return [schema]
-  }
+  if (def.type === 'pipe') return unwrap(def.in)
+  if (def.type === 'lazy') return unwrap(def.getter())
+  if (def.type === 'union') return def.options.flatMap(unwrap)
+  // optional, default, prefault, nullable, nonoptional, readonly, catch
+  return 'innerType' in def && def.type !== 'success' && def.type !== 'promise'
+    ? unwrap(def.innerType)
+    : [schema]
 }
 
 /** The keys a mapping may have here, in the schema's order; empty when it is no mapping of known keys. */

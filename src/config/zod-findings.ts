@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { either, type Finding, type Path, show } from './finding.ts'
+import { either, type Finding, type Path, plain, show } from './finding.ts'
 import { suggest } from './suggest.ts'
 import { knownKeys, placesOf, requiredKeys, schemasAt } from './walk-schema.ts'
 
@@ -18,7 +18,8 @@ export function schemaFindings(schema: z.ZodType, value: unknown, path: Path = [
   // Several complaints about one scalar say the same thing twice.
   const seen = new Set<string>()
   const meant = new Set(findings.flatMap((f) => (f.meant === undefined ? [] : [JSON.stringify(f.meant)])))
-  return findings.flatMap(({ meant: _, absent, ...finding }) => {
+  return findings.flatMap(({ absent, path: place, at, message, fix }): Finding[] => {
+    const finding: Finding = { path: place, message, fix, ...(at && { at }) }
     // "did you mean gateway?" needs no second issue that gateway is missing.
     if (absent && meant.has(JSON.stringify(finding.path))) return []
     const key = JSON.stringify(finding.at === 'key' ? [finding.path, finding.message] : finding.path)
@@ -83,7 +84,9 @@ function translate(scope: Scope, issue: z.core.$ZodIssue): Clue[] {
         { path, ...words, ...(typeof fix === 'string' && fix !== '' && { message: issue.message, fix }) },
       ]
     }
-    default:
+    case 'invalid_format':
+    case 'invalid_element':
+    case 'not_multiple_of':
       return [{ path, ...isNot(value, issue.message) }]
   }
 }
@@ -156,8 +159,7 @@ function example(key: string, schemas: readonly z.core.$ZodType[]): string {
   const keys = first ? requiredKeys(first) : []
   if (keys.length > 0) return `"${key}:" with ${either(keys, 'and')} under it`
   const given = schemas.map((schema) => exampleOf(schema)).find((e) => e !== undefined)
-  if (given !== undefined)
-    return `"${key}: ${Array.isArray(given) ? `[${given.join(', ')}]` : String(given)}"`
+  if (given !== undefined) return `"${key}: ${Array.isArray(given) ? `[${given.join(', ')}]` : plain(given)}"`
   return `"${key}: " and ${schemas.length > 0 ? kinds(schemas) : 'a value'}`
 }
 
@@ -205,7 +207,7 @@ function wrongType(
     return { message: `${show(value)} is text, not a number`, fix: 'remove the quotes' }
   }
   if (expected === 'array') {
-    const item = typeof value === 'object' ? '…' : String(value).slice(0, 40)
+    const item = plain(value).slice(0, 40)
     return { message: `${show(value)} is not a list`, fix: `write a list: [${item}]` }
   }
   const keys = knownKeys(schemas)
