@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Lab } from '../../../src/lab/lab.ts'
+
+/** Applies this router.yaml on the lab's router; throws with all that apply said when it does not succeed. */
+export async function applyYaml(lab: Lab, text: string): Promise<string> {
+  await lab.writeRouterYaml(text)
+  const { code, stdout, stderr } = await lab.apply()
+  if (code !== 0) throw new Error(`sekisho apply ended with code ${code}:\n${stdout}${stderr}`)
+  return stdout
+}
+
+/** Brings the router to what the lab starts with: examples/lab.yaml of this checkout. */
+export async function baseline(lab: Lab): Promise<void> {
+  await applyYaml(lab, await baselineYaml(lab))
+}
+
+/** examples/lab.yaml, with further top-level keys at its end, e.g. a `firewall:` block. */
+export async function baselineYaml(lab: Lab, more = ''): Promise<string> {
+  return `${await readFile(join(lab.places.checkout, 'examples/lab.yaml'), 'utf8')}${more}`
+}
