@@ -150,7 +150,7 @@ export class FakeMachine {
   }
 
   #answer(argv: readonly string[]): ExecResult {
-    const [program, ...args] = argv
+    const [program = '', ...args] = argv
     switch (program) {
       case 'systemctl':
         return this.#systemctl(args)

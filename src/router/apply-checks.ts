@@ -2,9 +2,9 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { failure } from './apply-step.ts'
 import type { Check, DesiredState } from './desired.ts'
+import type { Texts } from './generated.ts'
 import { generationPath } from './generation.ts'
 import type { Host } from './host.ts'
-import type { Manifest } from './inventory.ts'
 import { COMPOSE_PROJECT, PATHS } from './paths.ts'
 import type { Plan } from './plan.ts'
 
@@ -36,7 +36,7 @@ export async function runChecks(
   host: Host,
   desired: DesiredState,
   plan: Plan,
-  previous: Manifest | undefined,
+  previous: Texts,
   onProgress: (line: string) => void,
 ): Promise<string[]> {
   const root = generationPath(plan.to)
@@ -66,8 +66,9 @@ export async function runChecks(
   }
   // The modules' own checks run in what Compose just judged.
   if (findings.length > 0) return findings
-  const services = composeServices(desired)
-  for (const check of desired.checks.filter((candidate) => isDue(candidate, desired, plan, previous))) {
+  const services = composeServices(desired.files)
+  const before = composeServices(previous)
+  for (const check of desired.checks.filter((candidate) => isDue(candidate, plan, services, before))) {
     const service = services[check.service]
     if (!service) {
       findings.push(`${check.why}: module ${check.owner} has no service ${check.service}`)
@@ -82,27 +83,32 @@ export async function runChecks(
   return findings
 }
 
-function composeServices(desired: DesiredState): Record<string, Service> {
-  const text = desired.files.find((file) => file.path === 'compose.yaml')?.text
+function composeServices(files: Texts): Record<string, Service> {
+  const text = files.find((file) => file.path === 'compose.yaml')?.text
   return text === undefined ? {} : Project.parse(parse(text)).services
 }
 
-/** A check runs when its module's files or image are new. */
-function isDue(check: Check, desired: DesiredState, plan: Plan, previous: Manifest | undefined): boolean {
-  const imageOf = (images: DesiredState['images'] | undefined) =>
-    images?.find(({ owner }) => owner === check.owner)?.image
+/** A check runs when its module's files, image or mounts are new. */
+function isDue(
+  check: Check,
+  plan: Plan,
+  services: Record<string, Service>,
+  before: Record<string, Service>,
+): boolean {
   return (
-    imageOf(desired.images) !== imageOf(previous?.images) ||
+    JSON.stringify(services[check.service]) !== JSON.stringify(before[check.service]) ||
     plan.steps.some((step) => step.do === 'file' && step.owner === check.owner)
   )
 }
 
 function checkCommand(name: string, check: Check, service: Service, root: string): string[] {
   const [entrypoint = '', ...args] = check.command
+  const run = `docker run --rm --name ${name} --network none --pull never --read-only --cap-drop ALL`
+  const more = '--security-opt no-new-privileges --log-driver none --entrypoint'
   return [
-    ...['docker', 'run', '--rm', '--name', name, '--network', 'none', '--pull', 'never', '--read-only'],
-    ...['--cap-drop', 'ALL', ...service.cap_add.flatMap((capability) => ['--cap-add', capability])],
-    ...['--security-opt', 'no-new-privileges', '--log-driver', 'none', '--entrypoint', entrypoint],
+    ...`${run} ${more}`.split(' '),
+    entrypoint,
+    ...service.cap_add.flatMap((capability) => ['--cap-add', capability]),
     ...(service.user === undefined ? [] : ['--user', service.user]),
     ...service.volumes.flatMap((mount) => mountOption(mount, root)),
     service.image,

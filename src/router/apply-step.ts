@@ -85,7 +85,7 @@ export async function execute(step: Step, context: StepContext): Promise<void> {
 }
 
 /** Runs a program and throws with what it said when it fails. */
-export async function run(host: Host, argv: readonly string[], options?: ExecOptions): Promise<string> {
+async function run(host: Host, argv: readonly string[], options?: ExecOptions): Promise<string> {
   const result = await host.exec(argv, options)
   if (result.code !== 0) throw new StepError(failure(argv, result))
   return result.stdout
@@ -247,7 +247,12 @@ async function compose(context: StepContext, step: Extract<Step, { do: 'compose'
   ]
   const result = await host.exec(argv, { timeoutMs: (healthSecs + 60) * 1000 })
   if (result.code === 0) return
-  throw new StepError(failure(['docker', 'compose', 'up'], result), await containerTroubles(host))
+  // Compose tells its progress on stderr too; the reason is what is left.
+  const stderr = result.stderr.replace(/^ (Container|Network|Volume|Image) .*\n?/gm, '')
+  throw new StepError(
+    failure(['docker', 'compose', 'up'], { ...result, stderr }),
+    await containerTroubles(host),
+  )
 }
 
 /** For each container of ours that is not well: what its health check and its log said last. */

@@ -393,7 +393,7 @@ describe('apply', () => {
             Object.entries(machine.tree('/etc')).filter(([path]) => !path.startsWith('/etc/sekisho/')),
           ),
           nft: machine.nft,
-          containers: [...machine.containers].toSorted(),
+          containers: [...machine.containers].toSorted(([a], [b]) => (a < b ? -1 : 1)),
         })
         expect(shape(fake)).toEqual(shape(straight))
       }),

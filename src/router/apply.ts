@@ -6,7 +6,7 @@ import { generationPath, generationTarget, pruneGenerations, writeGeneration } f
 import type { Host } from './host.ts'
 import type { LiveRecord } from './inventory.ts'
 import { observeNft } from './nft-state.ts'
-import { observe, observeServices } from './observe.ts'
+import { observe, observeServices, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { Plan, Step } from './plan.ts'
 import { invert, plan } from './plan.ts'
@@ -80,7 +80,7 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       await execute(step, context)
     }
     if (fresh) {
-      const findings = await runChecks(host, desired, planned, inventory.current?.manifest, onProgress)
+      const findings = await runChecks(host, desired, planned, textsOf(inventory.current), onProgress)
       if (findings.length > 0) {
         await discard(host, planned.to)
         return refuse('check', 'the new configuration was refused; nothing was changed', findings)

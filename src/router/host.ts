@@ -208,7 +208,7 @@ function absent(error: unknown): undefined {
 }
 
 /** Whether an error of node:fs has one of these codes. */
-export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code))
 }
 

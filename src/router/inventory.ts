@@ -16,7 +16,7 @@ export type Place =
       readonly owner: string
     }
 
-export interface ManifestFile {
+interface ManifestFile {
   readonly path: string
   readonly sha256: string
   readonly mode: number

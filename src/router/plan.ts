@@ -17,7 +17,7 @@ import { MERGED_PATHS, mergeInto } from './merged.ts'
 import { FORWARDING, SAVED, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { TakeoverAction } from './takeover.ts'
-import { describeTakeover } from './takeover.ts'
+import { describeGivenBack, describeTakeover } from './takeover.ts'
 
 /** What the user notices: nothing; a reread file; a service that restarts; a link or session that drops. */
 export type Impact = 'none' | 'reload' | 'restart' | 'reconnect'
@@ -32,7 +32,7 @@ interface Owner {
  * What a step does. `before` and `after` are complete: swapping them undoes it. A step whose two sides are the
  * same (reloads, restarts) is its own inverse.
  */
-export type Action =
+type Action =
   | { readonly do: 'images'; readonly images: readonly string[] }
   | { readonly do: 'volume'; readonly path: string; readonly before?: Owner; readonly after?: Owner }
   | { readonly do: 'stop'; readonly unit: string }
@@ -140,7 +140,7 @@ const PHASES: readonly Action['do'][] = [
 ]
 
 /** Puts steps into the order in which they are done; undoing a takeover waits until networkd has let go. */
-export function inOrder(steps: readonly Step[]): Step[] {
+function inOrder(steps: readonly Step[]): Step[] {
   const rank = (step: Step) => {
     if (step.do === 'takeover' && step.undo) return PHASES.indexOf('networkd') + 0.5
     // Packets are forwarded only while the firewall is there.
@@ -342,7 +342,7 @@ function reloadSteps(files: readonly Step[], places: readonly Step[]): Step[] {
 
 function takeoverStep(action: TakeoverAction, undo: boolean): Step {
   const impact = action.kind === 'stop-process' ? 'reconnect' : 'none'
-  const says = undo ? `gives back: ${describeTakeover(action)}` : describeTakeover(action)
+  const says = undo ? describeGivenBack(action) : describeTakeover(action)
   return { do: 'takeover', action, undo, owner: 'core', impact, says }
 }
 
@@ -610,7 +610,13 @@ function inverse(step: Step): Step {
     case 'compose':
     case 'sweep':
       return { ...step, ...common, before: step.after, after: step.before } as Step
-    default:
+    case 'images':
+    case 'restart':
+    case 'systemd-reload':
+    case 'tmpfiles':
+    case 'modules':
+    case 'docker-start':
+    case 'docker-restart':
       return { ...step, ...common }
   }
 }

@@ -142,7 +142,7 @@ async function ifupdownActions(host: Host, devices: ReadonlySet<string>): Promis
 async function netplanActions(host: Host): Promise<TakeoverAction[]> {
   const why = 'netplan would configure our ports as well'
   const files = (await host.list('/etc/netplan')).filter((name) => name.endsWith('.yaml'))
-  const rendered = (await host.list('/run/systemd/network')).filter((name) => /^10-netplan-/.test(name))
+  const rendered = (await host.list('/run/systemd/network')).filter((name) => name.startsWith('10-netplan-'))
   return [
     ...files.map((name) => `/etc/netplan/${name}`),
     ...rendered.map((name) => `/run/systemd/network/${name}`),

@@ -35,7 +35,7 @@ interface TakeoverRecord {
 }
 
 /** Where what was done is kept, for `restoreTakeover`. */
-export const TAKEOVER_RECORD = '/etc/sekisho/takeover.json'
+const TAKEOVER_RECORD = '/etc/sekisho/takeover.json'
 /** Where moved files wait. */
 export const TAKEOVER_SAVED = '/etc/sekisho/saved/takeover'
 
@@ -136,6 +136,22 @@ async function systemctl(host: Host, args: readonly string[]): Promise<void> {
   const result = await host.exec(['systemctl', ...args], { timeoutMs: UNIT_TIMEOUT })
   if (result.code !== 0)
     throw new Error(`systemctl ${args.join(' ')} failed: ${result.stderr.trim() || `code ${result.code}`}`)
+}
+
+/** One line for the plan, for an action that is given back. */
+export function describeGivenBack(action: TakeoverAction): string {
+  switch (action.kind) {
+    case 'disable-unit':
+      return `enables ${action.unit} again, which was set aside: it is in nobody's way any more`
+    case 'enable-unit':
+      return `disables ${action.unit} again`
+    case 'ifupdown':
+      return `gives ${action.ports.join(', ')} back to ${action.path}`
+    case 'move-file':
+      return `gives back ${action.path}`
+    case 'stop-process':
+      return `leaves ${action.name} to whoever started it`
+  }
 }
 
 /** One line for the plan. */

@@ -37,6 +37,8 @@ while IFS="$tab" read -r kind path target; do
     copy) cmp -s "$target" "$path" || { cp -p "$target" "$path.sekisho" && mv -T "$path.sekisho" "$path"; } ;;
   esac
 done <"$root/$confirmed/places.tsv"
+# systemd has read the other one's name by now.
+sed -n '/^[^#]/{p;q}' /etc/hostname >/proc/sys/kernel/hostname
 systemctl --no-block daemon-reload
 `
 }

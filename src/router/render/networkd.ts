@@ -15,7 +15,7 @@ const FOLDER = 'host/etc/systemd/network'
  * Name of the .network file of the WAN or of a network: "10-sekisho-wan.network", "10-sekisho-home.network". The
  * agent's drop-ins lie in /run/systemd/network/<this name>.d/.
  */
-export function networkFileName(zone: string): string {
+function networkFileName(zone: string): string {
   return `10-sekisho-${zone}.network`
 }
 
