@@ -27,7 +27,7 @@ export interface DraftPool {
   readonly path: Path
 }
 
-export interface DraftReservation {
+interface DraftReservation {
   readonly path: Path
   readonly name?: At<string> | undefined
   readonly mac?: At<string> | undefined

@@ -31,7 +31,7 @@ export function formatIssues(
 }
 
 /** The path as one writes it: "firewall.forwards[0].to". */
-export function pathText(path: Issue['path']): string {
+function pathText(path: Issue['path']): string {
   return path
     .map((step, i) => {
       if (typeof step === 'number') return `[${step}]`

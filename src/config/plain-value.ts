@@ -1,7 +1,7 @@
 import { type Alias, isAlias, isCollection, isMap, isNode, isScalar, isSeq, type Node } from 'yaml'
 import { plain } from './finding.ts'
 
-export interface Misuse {
+interface Misuse {
   readonly path: readonly (string | number)[]
   readonly message: string
   readonly fix: string

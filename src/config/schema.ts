@@ -74,7 +74,7 @@ export const Ipv6Cidr = z
   .string()
   .refine((s) => isCidr(s, 6), 'an IPv6 prefix, like fd12:3456:789a::/48')
   .meta({ examples: ['2001:db8::/48'] })
-export const Cidr = z.string().refine((s) => isCidr(s, 0), 'a prefix like 10.0.0.0/24 or 2001:db8::/32')
+const Cidr = z.string().refine((s) => isCidr(s, 0), 'a prefix like 10.0.0.0/24 or 2001:db8::/32')
 
 export const MacAddress = z
   .string()
@@ -108,7 +108,7 @@ export type PortRange = z.output<typeof PortRange>
 /** An absolute path of a file on the router that holds a secret or a key: never its content. */
 export const FilePath = z.string().regex(/^\/[^\0\n]*$/, 'an absolute path, like /etc/sekisho/secrets/key')
 
-export const Why = z
+const Why = z
   .string()
   .max(80)
   .regex(/^[\p{L}\p{N} .,:;()/+_@=-]*$/u, 'a plain comment (letters, digits, spaces and .,:;()/+_@=-)')

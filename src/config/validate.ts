@@ -16,7 +16,7 @@ export interface ModuleSchema {
 }
 
 /** A module of the file with its own keys checked and its defaults filled in. */
-export interface ModuleConfig {
+interface ModuleConfig {
   readonly name: string
   readonly config: unknown
 }

@@ -75,6 +75,6 @@ export function overlaps(a: Prefix, b: Prefix): boolean {
 }
 
 /** Width of an address in bits. */
-export function bits(version: 4 | 6): 32 | 128 {
+function bits(version: 4 | 6): 32 | 128 {
   return version === 4 ? 32 : 128
 }
