@@ -6,7 +6,15 @@ const real = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 600_00
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'],
+          // Against hangs only: a busy machine is slow, and no test here measures time.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
       // Single parts for real (a ruleset in namespaces, a module in its image), with no lab.
       { test: { name: 'parts', include: ['tests/parts/**/*.test.ts'], ...real } },
       // A whole router at work: every file shares one lab.

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Issue } from './config/issue.ts'
 import { validate } from './config/validate.ts'
 import { buildLocalImage, ensureImages } from './install/images.ts'
+import { runOk } from './lib/run.ts'
 import { MODULES } from './modules.ts'
 import { compile, type ModuleUse } from './router/compile.ts'
 import type { DesiredState } from './router/desired.ts'
@@ -69,15 +70,20 @@ function find(located: readonly LocatedModule[], name: string): LocatedModule {
   return found
 }
 
+/** Images come from the installed release; a user's own module is built here, and others' images are pulled. */
 function imagesOf(own: readonly LocatedModule[], uses: readonly ModuleUse[]): typeof ensureImages {
   return async (refs, options) => {
     const missing: string[] = []
     for (const ref of await ensureImages(refs, options)) {
       const use = uses.find((candidate) => candidate.image === ref)
       const mine = own.find(({ module }) => module.name === use?.module.name)
-      if (mine)
-        await buildLocalImage(mine.folder, ref, { ...options, sources: mine.module.imageSources ?? [] })
-      else missing.push(ref)
+      if (mine) {
+        const sources = mine.module.imageSources ?? []
+        await buildLocalImage(mine.folder, ref, { ...options, sources })
+      } else if (!ref.startsWith('sekisho/')) {
+        options?.onProgress?.(`pulling ${ref}`)
+        await runOk([...(options?.docker ?? ['docker']), 'pull', '--quiet', ref])
+      } else missing.push(ref)
     }
     return missing
   }

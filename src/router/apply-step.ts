@@ -246,13 +246,23 @@ async function compose(context: StepContext, step: Extract<Step, { do: 'compose'
     String(healthSecs),
   ]
   const result = await host.exec(argv, { timeoutMs: (healthSecs + 60) * 1000 })
-  if (result.code === 0) return
+  if (result.code === 0) return removeUnusedNetworks(host)
   // Compose tells its progress on stderr too; the reason is what is left.
   const stderr = result.stderr.replace(/^ (Container|Network|Volume|Image) .*\n?/gm, '')
   throw new StepError(
     failure(['docker', 'compose', 'up'], { ...result, stderr }),
     await containerTroubles(host),
   )
+}
+
+/** Compose removes containers that left the file, and leaves the networks they alone were in. */
+async function removeUnusedNetworks(host: Host): Promise<void> {
+  const filter = `label=com.docker.compose.project=${COMPOSE_PROJECT}`
+  const networks = await run(host, ['docker', 'network', 'ls', '--quiet', '--filter', filter])
+  for (const id of networks.split('\n').filter(Boolean)) {
+    const used = await run(host, ['docker', 'network', 'inspect', '--format', '{{len .Containers}}', id])
+    if (used.trim() === '0') await run(host, ['docker', 'network', 'rm', id])
+  }
 }
 
 /** For each container of ours that is not well: what its health check and its log said last. */

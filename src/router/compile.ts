@@ -15,7 +15,7 @@ import type {
 import { CAPABILITIES } from './module.ts'
 import { PATHS } from './paths.ts'
 import { renderAgent } from './render/agent.ts'
-import { renderCompose } from './render/compose.ts'
+import { type ComposeModule, renderCompose } from './render/compose.ts'
 import { generatedHeader } from './render/header.ts'
 import { renderHostFiles, renderHostLinks } from './render/host-files.ts'
 import { renderNetworkd } from './render/networkd.ts'
@@ -172,7 +172,7 @@ function desiredState(
       [...outputs].flatMap(([owner, output]) => volumesOf(owner, output)),
       (volume) => volume.path,
     ),
-    images: composeModules.flatMap(({ name, image }) => (image ? [{ owner: name, image }] : [])),
+    images: composeModules.flatMap(imagesOf),
     services: sortBy(
       [...outputs].flatMap(([owner, output]) =>
         output.services.map(({ name, network, listens }) => ({
@@ -193,6 +193,15 @@ function desiredState(
       ),
     ),
   }
+}
+
+/** The image that a module builds, and those of others that its services name. */
+function imagesOf({ name, image, output }: ComposeModule): DesiredState['images'] {
+  const named = output.services.flatMap((service) => (service.image === 'build' ? [] : [service.image]))
+  return [...(image === undefined ? [] : [image]), ...new Set(named)].map((ref) => ({
+    owner: name,
+    image: ref,
+  }))
 }
 
 function outputOf(outputs: ReadonlyMap<string, ModuleOutput>, name: string): ModuleOutput {

@@ -130,7 +130,13 @@ async function observeImages(host: Host, desired: DesiredState): Promise<string[
   const argv = ['docker', 'image', 'ls', '--format', '{{.Repository}}:{{.Tag}}']
   const { code, stdout } = await host.exec(argv, { timeoutMs: 20_000 })
   const there = new Set(code === 0 ? stdout.split('\n') : [])
-  return wanted.filter((image) => !there.has(image))
+  const missing: string[] = []
+  for (const image of wanted.filter((name) => !there.has(name))) {
+    // Docker lists docker.io/library/nginx:1 as nginx:1, and digests not at all.
+    const known = await host.exec(['docker', 'image', 'inspect', '--format', '{{.Id}}', image])
+    if (known.code !== 0) missing.push(image)
+  }
+  return missing
 }
 
 async function observePlaces(

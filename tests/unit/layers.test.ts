@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   status: ['router'],
   'modules.ts': ['modules', 'router'],
   'user-modules.ts': ['router', 'config'],
-  'load-router.ts': ['modules.ts', 'user-modules.ts', 'install', 'router', 'config'],
+  'load-router.ts': ['modules.ts', 'user-modules.ts', 'install', 'router', 'config', 'lib'],
   build: ['modules.ts', 'install', 'router', 'lib'],
   lab: ['build', 'install', 'router', 'lib'],
   testing: ['build'],
