@@ -15,6 +15,8 @@ const IMPACTS: Readonly<Record<Impact, string>> = {
 /** The plan in words, for the terminal. */
 export function describe(plan: Plan, { diff = false }: DescribeOptions = {}): string {
   const lines: string[] = []
+  if (plan.limited)
+    lines.push('Without root only the files are seen; what runs is taken to be as the last apply left it.')
   if (plan.blockers.length > 0) {
     lines.push('It cannot be applied:')
     lines.push(...plan.blockers.map((blocker) => `  ${blocker}`))
@@ -103,6 +105,7 @@ export function describeJson(plan: Plan): unknown {
       ...('path' in step && { path: step.path }),
       ...('unit' in step && { unit: step.unit }),
     })),
+    limited: plan.limited,
     kept: plan.kept,
     blockers: plan.blockers,
   }

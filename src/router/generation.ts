@@ -90,6 +90,8 @@ export async function readGeneration(host: Host, number: number): Promise<Genera
     const path = `${root}/${wanted.path}`
     const stat = await host.stat(path)
     const found = stat?.kind === 'file' ? await host.read(path) : undefined
+    // A secret, and we are not root: the manifest's word must do.
+    if (found === undefined && !host.privileged && stat?.kind === 'file' && wanted.secret) continue
     if (found !== undefined && stat?.kind === 'file') files[wanted.path] = { text: found, mode: stat.mode }
     if (
       found === undefined ||

@@ -49,6 +49,8 @@ export type Stat =
 
 /** Everything that observe and apply may do to the machine. All paths are absolute. */
 export interface Host {
+  /** Whether everything can be seen: false for a user who is not root. */
+  readonly privileged: boolean
   stat(path: string): Promise<Stat | undefined>
   /** Text of a file; undefined when it does not exist. */
   read(path: string): Promise<string | undefined>
@@ -106,6 +108,7 @@ export function createHost({ root = '', exec = execFile, durable = true }: HostO
   }
 
   return {
+    privileged: process.getuid?.() === 0 || root !== '',
     async stat(path) {
       const found = await lstat(at(path)).catch(absent)
       if (found === undefined) return undefined
@@ -208,7 +211,7 @@ function absent(error: unknown): undefined {
 }
 
 /** Whether an error of node:fs has one of these codes. */
-function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code))
 }
 

@@ -63,6 +63,8 @@ export interface ObservedService {
 
 /** What the machine is, as far as it concerns a desired state. Plain data. */
 export interface Inventory {
+  /** Seen without root: what could not be seen is taken to be as the last apply left it. */
+  readonly limited: boolean
   /** The generation in use; undefined before the first apply. */
   readonly current: GenerationOnDisk | undefined
   readonly confirmed: number | undefined

@@ -3,7 +3,7 @@ import type { Setting } from './generated.ts'
 import { linksOf, runDirectoriesOf, sysctlPath, sysctlsOf } from './generated.ts'
 import { linkedGeneration, listGenerations, placesOf, readGeneration } from './generation.ts'
 import type { Host, Stat } from './host.ts'
-import { sha256 } from './host.ts'
+import { hasCode, sha256 } from './host.ts'
 import type { GenerationOnDisk, Inventory, ObservedService } from './inventory.ts'
 import type { Saved } from './merged.ts'
 import { MERGED_PATHS } from './merged.ts'
@@ -22,7 +22,8 @@ export const SAVED = {
 export const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'] as const
 
 /** Looks at everything on the machine that this desired state could change. Nothing is changed. */
-export async function observe(host: Host, desired: DesiredState): Promise<Inventory> {
+export async function observe(machine: Host, desired: DesiredState): Promise<Inventory> {
+  const host = machine.privileged ? machine : lenient(machine)
   const number = await linkedGeneration(host, PATHS.current)
   const current = number === undefined ? undefined : await readGeneration(host, number)
   const previous = textsOf(current)
@@ -34,6 +35,7 @@ export async function observe(host: Host, desired: DesiredState): Promise<Invent
     observePlaces(host, desired, current),
     observeSysctls(host, [...sysctlsOf(desired.files), ...sysctlsOf(previous), ...FORWARDING.map(required)]),
   ])
+  const limited = !host.privileged && current !== undefined
   const { actions, lapsed, blockers } = await detectTakeover(host, {
     devices: new Set(linksOf(desired.files).devices),
     listens: desired.services.flatMap((service) => service.listens ?? []),
@@ -47,6 +49,7 @@ export async function observe(host: Host, desired: DesiredState): Promise<Invent
   const merged: Record<string, string | undefined> = {}
   for (const path of MERGED_PATHS) merged[path] = await host.read(path)
   return {
+    limited,
     current,
     confirmed: await linkedGeneration(host, PATHS.confirmed),
     generations: await listGenerations(host),
@@ -57,9 +60,9 @@ export async function observe(host: Host, desired: DesiredState): Promise<Invent
     savedSysctls: await readJson<Record<string, string>>(host, SAVED.sysctls),
     sysctls,
     units,
-    nft,
-    services: containers?.services,
-    missingImages,
+    nft: nft ?? (limited ? current.live?.nft : undefined),
+    services: containers?.services ?? (limited ? asLeft(current) : undefined),
+    missingImages: containers || !limited ? missingImages : [],
     volumes,
     missingRun,
     hostname: ((await host.read('/proc/sys/kernel/hostname')) ?? '').trim(),
@@ -67,6 +70,23 @@ export async function observe(host: Host, desired: DesiredState): Promise<Invent
     lapsed,
     blockers,
   }
+}
+
+/** A host on which what may not be read counts as absent. */
+function lenient(host: Host): Host {
+  const read = (path: string) =>
+    host.read(path).catch((error: unknown) => {
+      if (hasCode(error, 'EACCES', 'EPERM')) return undefined
+      throw error
+    })
+  return { ...host, read }
+}
+
+function asLeft({ live }: GenerationOnDisk): Record<string, ObservedService> {
+  const services = Object.entries(live?.services ?? {})
+  return Object.fromEntries(
+    services.map(([name, configHash]) => [name, { state: 'running', health: '', configHash }]),
+  )
 }
 
 /** The texts of a generation, as the plan compares them. */

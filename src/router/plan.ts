@@ -11,6 +11,7 @@ import {
   sysctlsOf,
 } from './generated.ts'
 import { manifestOf } from './generation.ts'
+import { sha256 } from './host.ts'
 import type { Inventory, Manifest, Place } from './inventory.ts'
 import type { Saved } from './merged.ts'
 import { MERGED_PATHS, mergeInto } from './merged.ts'
@@ -108,6 +109,8 @@ export interface Plan {
   /** The generation it leads to; the same as `from` when only the machine has to be mended. */
   readonly to: number
   readonly steps: readonly Step[]
+  /** Made without root: it knows the files, and takes what runs to be as the last apply left it. */
+  readonly limited: boolean
   /** Data of modules that leave: it stays on the disk. */
   readonly kept: readonly { readonly owner: string; readonly path: string }[]
   /** Why it cannot be applied, in words with what to do; nothing is touched then. */
@@ -202,6 +205,7 @@ export function plan(inventory: Inventory, desired: DesiredState): Plan {
     from: current?.number,
     to,
     steps: inOrder(steps),
+    limited: inventory.limited,
     kept: keptData(current?.manifest, desired),
     blockers: [...inventory.blockers, ...merges.blockers],
   }
@@ -232,11 +236,10 @@ function fileSteps({ current }: Inventory, desired: DesiredState): Step[] {
     const was = previous.get(path)
     const will = wanted.get(path)
     const live = current?.files[path]
-    if (will && was && live && live.text === will.text && live.mode === will.mode && was.mode === will.mode)
-      return []
+    const drifted = current?.drift.includes(path) === true
+    if (will && was && !drifted && was.sha256 === sha256(will.text) && was.mode === will.mode) return []
     const owner = will?.owner ?? was?.owner ?? 'core'
     const secret = will?.secret ?? was?.secret
-    const drifted = current?.drift.includes(path) === true
     const verb = !will ? 'removes' : !was ? 'adds' : drifted ? 'restores' : 'changes'
     return [
       {
