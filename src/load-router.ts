@@ -25,7 +25,7 @@ export type LoadedRouter =
   | { readonly ok: false; readonly text: string; readonly issues: readonly Issue[] }
 
 /** Every module that a router.yaml may name: ours, and those whose folder it names. */
-export function shippedModules(): LocatedModule[] {
+function shippedModules(): LocatedModule[] {
   return MODULES.map((module) => ({ module, folder: join(PROJECT_ROOT, 'src/modules', module.name) }))
 }
 

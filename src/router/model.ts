@@ -1,4 +1,4 @@
-import type { FirewallConfig, PortRange, Reservation, RouterService, WanConfig } from '../config/schema.ts'
+import type { FirewallConfig, Reservation, RouterService, WanConfig } from '../config/schema.ts'
 
 /*
  * The router in its own terms: what the config says after defaults, with every address parsed once.
@@ -53,12 +53,7 @@ export interface Wan {
   readonly mtu: number
 }
 
-/** A zone that rules speak of: one of our networks, the WAN, or the containers on Docker's bridges. */
-export type Zone =
-  | { readonly kind: 'network'; readonly network: Network }
-  | { readonly kind: 'wan' | 'containers' }
-
-export interface Firewall extends FirewallConfig {}
+export type Firewall = FirewallConfig
 
 export interface Router {
   readonly hostname: string
@@ -71,5 +66,3 @@ export interface Router {
   /** Prefixes that Docker may use for container networks, disjoint from every network and the static WAN. */
   readonly containerPool: string
 }
-
-export type { PortRange, Reservation, RouterService }
