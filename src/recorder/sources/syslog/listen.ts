@@ -12,8 +12,9 @@ import { udpDrops } from './udp-drops.ts'
 
 const MAX_CONNECTIONS = 64
 const UDP_BUFFER_BYTES = 1024 * 1024
-/** How long senders have to finish a message when the recorder stops. */
-const DRAIN_MS = 300
+/** When the recorder stops it reads on until senders are quiet for a moment, and no longer than this. */
+const DRAIN_MS = 500
+const QUIET_MS = 50
 
 /**
  * Syslog over TCP and UDP on one port. A TCP sender is read no faster than the disk takes its messages: rsyslog then
@@ -29,6 +30,7 @@ export class SyslogSource implements Source {
   readonly #abort = new AbortController()
   readonly #port: number
   #kernelDrops = 0
+  #lastData = Number.NEGATIVE_INFINITY
   #up = false
   #error: string | undefined
 
@@ -72,14 +74,14 @@ export class SyslogSource implements Source {
     this.#udp.close()
     const closed = once(this.#server, 'close')
     this.#server.close()
-    // Our half closes first: rsyslog sees it and keeps the next message, while what it sent before is still read.
-    for (const socket of this.#connections) socket.end()
     const deadline = performance.now() + DRAIN_MS
-    while (this.#connections.size > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    const quiet = (): boolean => performance.now() - this.#lastData > QUIET_MS
+    while (this.#connections.size > 0 && !quiet() && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
     }
     this.#abort.abort()
-    for (const socket of this.#connections) socket.destroy()
+    // After a reset the sender's next write fails, and rsyslog keeps the message; after a mere FIN it would succeed.
+    for (const socket of this.#connections) socket.resetAndDestroy()
     await closed
   }
 
@@ -99,6 +101,7 @@ export class SyslogSource implements Source {
     const reader = new FrameReader()
     try {
       for await (const chunk of socket) {
+        this.#lastData = performance.now()
         for (const { message, truncated } of reader.push(chunk as Buffer)) {
           while (this.#writer.full && !signal.aborted) await this.#writer.room(signal)
           this.#take(message, truncated)
