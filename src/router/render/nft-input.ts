@@ -63,7 +63,13 @@ function wanInput(input: NftInput): Chain {
       a limited rate, as RFC 4890 section 4.4.1 asks. ${ERRORS_ARE_RELATED} Nothing refused is answered.`,
     rules: [
       ...(dhcp
-        ? [rule('wan-dhcp', 'udp sport 67 udp dport 68 accept', 'answers of the DHCP server (RFC 2131)')]
+        ? [
+            rule(
+              'wan-dhcp',
+              'meta nfproto ipv4 fib daddr . iif type { local, broadcast } udp sport 67 udp dport 68 accept',
+              'answers of the DHCP server (RFC 2131)',
+            ),
+          ]
         : []),
       ...(ipv6
         ? [

@@ -134,7 +134,13 @@ function privateSources(wan: Router['wan']['config'], drop: string): Rule[] {
   ]
   return [
     ...(wan.mode === 'dhcp'
-      ? [rule('wan-dhcp', 'udp sport 67 udp dport 68 return', "the provider's DHCP server may be private")]
+      ? [
+          rule(
+            'wan-dhcp',
+            'meta nfproto ipv4 udp sport 67 udp dport 68 return',
+            "the provider's DHCP server may be private",
+          ),
+        ]
       : []),
     ...(wan.block_private === 'auto' ? auto : []),
     rule('wan-private', `ip saddr @private4 ${drop}`, 'wan.block_private'),
