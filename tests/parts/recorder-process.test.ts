@@ -7,13 +7,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { RecorderStatus } from './status.ts'
+import type { RecorderStatus } from '../../src/recorder/status.ts'
 
 /*
  * The whole process as its container starts it, in network and mount namespaces of its own: real NFLOG, real sockets, a
  * disk that is really full, SIGKILL at any moment.
  */
 
+const RECORDER = join(import.meta.dirname, '../../src/recorder')
 const run = promisify(execFile)
 const id = 'd'.repeat(64)
 
@@ -65,7 +66,7 @@ async function inside(program: string, args: readonly string[]): Promise<string>
 }
 
 async function start(): Promise<void> {
-  const script = join(import.meta.dirname, 'start.ts')
+  const script = join(RECORDER, 'start.ts')
   const argv = enter([process.execPath, '--max-old-space-size=96', script, join(root, 'settings.json')])
   recorder = spawn('nsenter', argv, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
@@ -79,7 +80,7 @@ async function end(signal: NodeJS.Signals): Promise<number | null> {
 }
 
 async function healthy(): Promise<void> {
-  const script = join(import.meta.dirname, 'health.ts')
+  const script = join(RECORDER, 'health.ts')
   await expect
     .poll(
       () => inside(process.execPath, [script, join(root, 'settings.json')]).then(() => 'healthy', String),
