@@ -14,6 +14,7 @@ export const RULE_GROUPS = [
   'wan-link',
   'wan-bogon',
   'wan-private',
+  'wan-inside',
   'wan-dhcp',
   'wan-dhcp6',
   'wan-router-advert',

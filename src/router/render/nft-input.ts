@@ -15,6 +15,7 @@ export function inputChains(input: NftInput): Chain[] {
   return [
     icmp6Chain(),
     wanInput(input),
+    dropInputWan(),
     ...router.networks.flatMap((network) => networkInput(input, network)),
     {
       name: 'input_containers',
@@ -62,6 +63,11 @@ function wanInput(input: NftInput): Chain {
     about: `From the WAN to the router. IPv4 pings are not answered unless firewall.allow says so; IPv6 pings are, at
       a limited rate, as RFC 4890 section 4.4.1 asks. ${ERRORS_ARE_RELATED} Nothing refused is answered.`,
     rules: [
+      rule(
+        'wan-inside',
+        'meta nfproto ipv4 fib daddr . iif type != { local, broadcast, multicast } goto drop_input_wan',
+        "an address inside, sent to us by a neighbour on the WAN's link",
+      ),
       ...(dhcp
         ? [
             rule(
@@ -93,6 +99,16 @@ function wanInput(input: NftInput): Chain {
         : []),
       ...openings(input, 'wan'),
       ...allowRules(router, 'wan', 'router'),
+      rule('default-deny', 'goto drop_input_wan', 'everything else'),
+    ],
+  }
+}
+
+function dropInputWan(): Chain {
+  return {
+    name: 'drop_input_wan',
+    about: 'What the WAN may not do here gets no answer.',
+    rules: [
       rule(
         'noise',
         'fib daddr type { broadcast, multicast } counter drop',

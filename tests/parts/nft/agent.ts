@@ -234,7 +234,7 @@ capture()
 createInterface(process.stdin)
   .on('line', (line) => {
     const { id, ...request }: { id: number } & Request = JSON.parse(line)
-    Promise.resolve()
+    void Promise.resolve()
       .then(() => handle(request))
       .then(
         (value) => ({ id, value }),

@@ -210,6 +210,11 @@ export const PROBES: readonly Probe[] = [
     run: (bed) => udp(bed, 'isp', WAN, 51820, true),
   },
   {
+    what: 'but not at an address inside',
+    groups: ['wan-inside'],
+    run: (bed) => udp(bed, 'isp', '10.0.0.1', 51820, false),
+  },
+  {
     what: 'a neighbour that the router forgot is found again',
     groups: ['neighbour-discovery'],
     run: async (bed) => {
