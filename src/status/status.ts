@@ -30,7 +30,6 @@ const Counts = z.object({
   dropped: z.number(),
   malformed: z.number(),
 })
-export type SourceCounts = z.output<typeof Counts>
 
 const Agent = z.object({
   wan: z.object({

@@ -56,7 +56,12 @@ async function lease(mac: string, hostname: string | Uint8Array): Promise<string
 /** The names in unbound that came from leases. */
 async function leaseNames(): Promise<string[]> {
   const list = await lab.router.execOk([
-    ...['docker', 'exec', 'sekisho-unbound-1', 'unbound-control', '-c', '/etc/unbound/unbound.conf'],
+    'docker',
+    'exec',
+    'sekisho-unbound-1',
+    'unbound-control',
+    '-c',
+    '/etc/unbound/unbound.conf',
     'list_local_data',
   ])
   const names = list
