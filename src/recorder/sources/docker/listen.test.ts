@@ -53,6 +53,11 @@ class SimulatedContainer {
     })
   }
 
+  /** One piece of a line that goes on. */
+  begin(piece: string, stream: string): void {
+    this.raw(`${JSON.stringify({ log: piece, stream, time: new Date().toISOString() })}\n`)
+  }
+
   raw(text: string): void {
     appendFileSync(this.path(), text)
   }
@@ -190,6 +195,43 @@ it('says so when the file was emptied (max-file: 1), while it ran and while it d
   expect(source.counts.gaps).toBe(1)
 })
 
+it('notices a file that was emptied and has grown beyond where it was', async () => {
+  const a = new SimulatedContainer(containers, ids[0] ?? '', 1)
+  a.write('one')
+  await start()
+  await until(1)
+  a.rotate()
+  a.write('two, much longer than what was there')
+  a.write('three')
+  expect((await until(3)).map(({ log }) => log)).toEqual([
+    'one',
+    'two, much longer than what was there',
+    'three',
+  ])
+  expect(source.counts).toMatchObject({ gaps: 1, malformed: 0 })
+})
+
+it('joins a line that began in a file rotated away, before a restart', async () => {
+  const a = new SimulatedContainer(containers, ids[0] ?? '')
+  a.write('whole')
+  a.begin('begun ', 'stdout')
+  a.write('of the other stream', 'stderr')
+  await start()
+  await until(2)
+  a.rotate()
+  a.write('meanwhile', 'stderr')
+  await until(3)
+  await stop()
+  await start()
+  a.write('and ended')
+  expect((await until(4)).map(({ log }) => log)).toEqual([
+    'whole',
+    'of the other stream',
+    'meanwhile',
+    'begun and ended',
+  ])
+})
+
 it('goes on after entries that are torn, empty, endless or not JSON', async () => {
   const a = new SimulatedContainer(containers, ids[0] ?? '')
   await start()
@@ -228,8 +270,10 @@ type Step =
       readonly error: boolean
       readonly within: boolean
     }
+  | { readonly do: 'begin'; readonly container: number; readonly error: boolean }
   | { readonly do: 'rotate'; readonly container: number }
-  | { readonly do: 'restart' | 'settle' }
+  | { readonly do: 'restart'; readonly settled: boolean }
+  | { readonly do: 'settle' }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -242,15 +286,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       within: fc.boolean(),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('begin' as const),
+      container: fc.nat({ max: 1 }),
+      error: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('rotate' as const), container: fc.nat({ max: 1 }) }) },
-  { weight: 2, arbitrary: fc.constant({ do: 'restart' as const }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('restart' as const), settled: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ do: 'settle' as const }) },
 )
 
 it('stores every line once and in order over any mix of writes, rotations and restarts', async () => {
   await start()
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
       await stop()
       rmSync(containers, { recursive: true })
       rmSync(data, { recursive: true })
@@ -260,13 +312,24 @@ it('stores every line once and in order over any mix of writes, rotations and re
       const written: string[][] = [[], []]
       await start()
       let n = 0
+      let b = 0
+      /** Lines begun and not ended, by container and stream. */
+      const begun = new Map<string, string>()
       for (const s of steps) {
         if (s.do === 'write') {
+          const stream = s.error ? 'stderr' : 'stdout'
           const text = `${n++}:${'z'.repeat(s.length)}`
-          written[s.container]?.push(text)
-          simulated[s.container]?.write(text, s.error ? 'stderr' : 'stdout', s.within)
+          written[s.container]?.push((begun.get(`${s.container} ${stream}`) ?? '') + text)
+          begun.delete(`${s.container} ${stream}`)
+          simulated[s.container]?.write(text, stream, s.within)
+        } else if (s.do === 'begin') {
+          const stream = s.error ? 'stderr' : 'stdout'
+          const piece = `${b++};${'p'.repeat(10)}`
+          begun.set(`${s.container} ${stream}`, (begun.get(`${s.container} ${stream}`) ?? '') + piece)
+          simulated[s.container]?.begin(piece, stream)
         } else if (s.do === 'rotate') simulated[s.container]?.rotate()
         else if (s.do === 'restart') {
+          if (s.settled) await new Promise((resolve) => setTimeout(resolve, 50))
           await stop()
           await start()
         } else await new Promise((resolve) => setTimeout(resolve, 30))
@@ -279,6 +342,6 @@ it('stores every line once and in order over any mix of writes, rotations and re
       }
       expect(source.counts.gaps).toBe(0)
     }),
-    { numRuns: 25 },
+    { numRuns: 40 },
   )
 }, 120_000)
