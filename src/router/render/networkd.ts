@@ -61,7 +61,8 @@ function wanSections(router: Router, vlans: readonly string[]): Section[] {
   const link: Section = [
     'Link',
     config.mac !== undefined && `MACAddress=${config.mac}`,
-    wan.mtu !== 1500 && `MTUBytes=${wan.mtu}`,
+    // Always: networkd leaves a port as it is when the line goes, and the port would stay as narrow as it was.
+    `MTUBytes=${wan.mtu}`,
   ]
   const common = [
     ...vlans,

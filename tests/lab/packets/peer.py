@@ -10,6 +10,7 @@ import asyncio
 import errno
 import json
 import socket
+import subprocess
 import sys
 
 
@@ -40,18 +41,28 @@ class Datagrams(asyncio.DatagramProtocol):
         self.transport.sendto(f"you are {plain(remote[0])} port {self.port}\n".encode(), remote)
 
 
+def found(address, port, kind):
+    return socket.getaddrinfo(address, port, type=kind, flags=socket.AI_NUMERICHOST)[0]
+
+
+def local_addresses():
+    links = json.loads(subprocess.run(["ip", "-json", "address"], capture_output=True, check=True).stdout)
+    for link in links:
+        for address in link["addr_info"]:
+            scope = f"%{link['ifname']}" if address["scope"] == "link" and address["family"] == "inet6" else ""
+            yield address["local"] + scope
+
+
 async def serve(ports):
     loop = asyncio.get_running_loop()
     for port in ports.get("tcp", []):
         listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
         await asyncio.start_server(greet, sock=listener)
     for port in ports.get("udp", []):
-        # A socket for each family: one for both would answer from the wrong IPv4 address where there are several.
-        for family, wildcard in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-            listener = socket.socket(family, socket.SOCK_DGRAM)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind((wildcard, port))
+        # A socket for each address: one for all would answer from another than it was asked at.
+        for address in local_addresses():
+            listener = socket.socket(*found(address, port, socket.SOCK_DGRAM)[:2])
+            listener.bind(found(address, port, socket.SOCK_DGRAM)[4])
             await loop.create_datagram_endpoint(lambda port=port: Datagrams(port), sock=listener)
     print("ready", flush=True)
     await asyncio.Event().wait()
@@ -62,16 +73,16 @@ UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM}
 
 async def dial(call):
     udp = call.get("protocol") == "udp"
-    family, kind, _, _, address = socket.getaddrinfo(
-        call["to"], call["port"], type=socket.SOCK_DGRAM if udp else socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-    )[0]
+    kind = socket.SOCK_DGRAM if udp else socket.SOCK_STREAM
+    family, _, _, _, address = found(call["to"], call["port"], kind)
     loop = asyncio.get_running_loop()
     with socket.socket(family, kind) as client:
         client.setblocking(False)
         try:
             if "from" in call or "sport" in call:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                client.bind((call.get("from", "::" if family == socket.AF_INET6 else ""), call.get("sport", 0)))
+                wildcard = "::" if family == socket.AF_INET6 else "0.0.0.0"
+                client.bind(found(call.get("from", wildcard), call.get("sport", 0), kind)[4])
             async with asyncio.timeout(call["ms"] / 1000):
                 await loop.sock_connect(client, address)
                 if udp:
@@ -95,9 +106,7 @@ async def dial_all(calls):
 def send(datagrams):
     sockets = {}
     for datagram in datagrams:
-        family, _, _, _, address = socket.getaddrinfo(
-            datagram["to"], datagram["port"], type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
-        )[0]
+        family, _, _, _, address = found(datagram["to"], datagram["port"], socket.SOCK_DGRAM)
         key = (family, datagram["sport"])
         if key not in sockets:
             sockets[key] = socket.socket(family, socket.SOCK_DGRAM)
