@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { applyCommand } from './apply.ts'
 import { bundleCommand } from './bundle.ts'
 import { checkCommand } from './check.ts'
+import { initCommand } from './init.ts'
 import { installCommand } from './install.ts'
 import { labCommand } from './lab.ts'
 import { planCommand } from './plan.ts'
@@ -13,6 +14,7 @@ import { testCommand } from './test.ts'
 const program = new Command('sekisho')
   .description('A home or small-office router from one file, router.yaml')
   .showHelpAfterError()
+  .addCommand(initCommand())
   .addCommand(checkCommand())
   .addCommand(planCommand())
   .addCommand(applyCommand())
