@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { sysctlPath } from './generated.ts'
 import { generationTarget } from './generation.ts'
 import type { ExecOptions, ExecResult, Host } from './host.ts'
@@ -191,6 +192,8 @@ async function tmpfiles(host: Host): Promise<void> {
 }
 
 async function networkd(host: Host, { before, after }: Extract<Step, { do: 'networkd' }>): Promise<void> {
+  for (const [device, subnet] of Object.entries(before.delegated))
+    if (after.delegated[device] !== subnet) await forgetDelegated(host, device)
   await run(host, ['networkctl', 'reload'])
   // networkd leaves what it no longer knows as it is: devices it made, and addresses on links it configured.
   const deleted = before.netdevs.filter((name) => !after.netdevs.includes(name))
@@ -200,6 +203,31 @@ async function networkd(host: Host, { before, after }: Extract<Step, { do: 'netw
     await host.exec(['ip', 'link', 'set', 'dev', name, 'nomaster'])
     await host.exec(['ip', 'address', 'flush', 'dev', name, 'scope', 'global'])
   }
+}
+
+const Routes = z.array(z.object({ dst: z.string(), expires: z.number().optional() }))
+
+/**
+ * Takes a delegated prefix off a device. networkd leaves the address there when the device becomes the port of a
+ * bridge, and the kernel leaves the route of any address that would have expired: two devices with a route to one
+ * prefix, and its answers go to the wrong one.
+ */
+async function forgetDelegated(host: Host, device: string): Promise<void> {
+  await host.exec(['ip', '-6', 'address', 'flush', 'dev', device, 'scope', 'global', 'dynamic'])
+  const { code, stdout } = await host.exec([
+    'ip',
+    '-6',
+    '-json',
+    'route',
+    'show',
+    'dev',
+    device,
+    'proto',
+    'kernel',
+  ])
+  const routes = code === 0 && stdout.trim() !== '' ? Routes.parse(JSON.parse(stdout)) : []
+  for (const { dst } of routes.filter(({ expires }) => expires !== undefined))
+    await host.exec(['ip', '-6', 'route', 'delete', dst, 'dev', device, 'proto', 'kernel'])
 }
 
 async function firewall(host: Host, load: boolean): Promise<void> {

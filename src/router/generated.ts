@@ -57,16 +57,25 @@ export interface Links {
   readonly netdevs: readonly string[]
   /** Devices that networkd configures. */
   readonly devices: readonly string[]
+  /** Which of the delegated IPv6 prefixes each device takes, by its number. */
+  readonly delegated: Readonly<Record<string, string>>
 }
 
 /** The devices that our networkd files make and configure. */
 export function linksOf(files: Texts): Links {
   const name = /^Name=(.+)$/m
-  const named = (suffix: string) =>
-    under(files, 'host/etc/systemd/network/')
-      .filter(({ path }) => path.endsWith(suffix))
-      .flatMap(({ text }) => name.exec(text)?.[1] ?? [])
-  return { netdevs: named('.netdev'), devices: named('.network') }
+  const texts = (suffix: string) =>
+    under(files, 'host/etc/systemd/network/').filter(({ path }) => path.endsWith(suffix))
+  const named = (suffix: string) => texts(suffix).flatMap(({ text }) => name.exec(text)?.[1] ?? [])
+  const delegated = texts('.network').flatMap(({ text }) => {
+    const [device, subnet] = [name.exec(text)?.[1], /^SubnetId=(.+)$/m.exec(text)?.[1]]
+    return device === undefined || subnet === undefined ? [] : [[device, subnet] as const]
+  })
+  return {
+    netdevs: named('.netdev'),
+    devices: named('.network'),
+    delegated: Object.fromEntries(delegated),
+  }
 }
 
 /** Devices whose .network or .netdev file differs between two sets of files. */
