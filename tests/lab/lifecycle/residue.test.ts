@@ -1,0 +1,176 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Lab, openLab } from '../../../src/lab/lab.ts'
+import { runOk } from '../../../src/lib/run.ts'
+import { editedYaml } from '../support/edit-yaml.ts'
+import { type MachineState, machineState, stateDiff } from '../support/machine-state.ts'
+import { applyYaml, baseline, baselineYaml } from '../support/router-yaml.ts'
+
+/*
+ * What is taken out of router.yaml leaves nothing behind. Each test looks at the whole machine, adds or removes
+ * something, applies, takes that back, applies, and wants to see the same machine again.
+ */
+
+let lab: Lab
+
+beforeAll(async () => {
+  lab = await openLab()
+})
+beforeEach(() => baseline(lab))
+afterAll(() => baseline(lab))
+
+/** Copies a module of examples/modules to the router, as a user would who wrote one. */
+async function copyModule(name: string): Promise<void> {
+  const tar = await runOk(['tar', '-C', join(lab.places.checkout, 'examples/modules'), '-cf', '-', name])
+  await lab.router.execOk(['sh', '-c', 'mkdir -p /root/modules && tar -xf - -C /root/modules'], {
+    input: tar,
+  })
+}
+
+/** The state with the containers of these services known by name and not by id: they were made again. */
+function remade(state: MachineState, ...services: readonly string[]): MachineState {
+  const containers = state.containers.map((line) =>
+    services.some((service) => line.endsWith(` sekisho-${service}-1`)) ? line.replace(/^\S+ /, '') : line,
+  )
+  return { ...state, containers: containers.sort() }
+}
+
+describe("a user's own module", () => {
+  test('added and removed, it leaves the file tree, the ruleset and docker ps as they were', async () => {
+    await copyModule('hello')
+    const before = await machineState(lab.router)
+
+    const yaml = await baselineYaml(lab, '  hello: { path: /root/modules/hello }\n')
+    await applyYaml(lab, yaml)
+    const page = await lab.laptop.execOk(['curl', '-sS', '--max-time', '5', 'http://10.0.0.1:8080/'])
+    expect(page).toBe('hello\n')
+    const during = await machineState(lab.router)
+    expect(during.ruleset).not.toBe(before.ruleset)
+    // What has nothing to do with it is not touched.
+    expect(during.containers).toEqual(expect.arrayContaining([...before.containers]))
+    expect(during.containers).toHaveLength(before.containers.length + 1)
+
+    await baseline(lab)
+    expect(stateDiff(before, await machineState(lab.router))).toEqual([])
+  })
+
+  test('added, removed and added again, it works', async () => {
+    const yaml = await baselineYaml(lab, '  hello: { path: /root/modules/hello, greeting: again }\n')
+    await applyYaml(lab, yaml)
+    const page = await lab.laptop.execOk(['curl', '-sS', '--max-time', '5', 'http://10.0.0.1:8080/'])
+    expect(page).toBe('again\n')
+    await baseline(lab)
+  })
+})
+
+describe('a shipped module', () => {
+  /** Where it listens, and which others read of it in their own configuration and so are made again. */
+  const modules = [
+    { name: 'chrony', listens: ['0.0.0.0:123'], others: ['kea', 'unbound'] },
+    { name: 'recorder', listens: [], others: [] },
+    { name: 'kea', listens: ['10.0.0.1:67', '10.0.1.1:67'], others: [] },
+    { name: 'unbound', listens: ['10.0.0.1:53', '127.0.0.1:53'], others: ['chrony', 'kea'] },
+  ] as const
+
+  test.each(modules)(
+    '$name: removed, it is gone and its data stays; added again, all is as before',
+    async ({ name, listens, others }) => {
+      const before = await machineState(lab.router)
+      const data = (await lab.router.execOk(['find', `/var/lib/sekisho/${name}`, '-type', 'f'])).trim()
+
+      const without = await editedYaml(lab, (yaml) => yaml.deleteIn(['modules', name]))
+      await lab.writeRouterYaml(without)
+      const planned = await lab.router.exec(['sekisho', 'plan'])
+      expect(planned.code).toBe(2)
+      expect(planned.stdout).toContain(`Data of ${name} stays in /var/lib/sekisho/${name}/`)
+      await applyYaml(lab, without)
+
+      const during = await machineState(lab.router)
+      const mentions = [
+        ...during.files.filter((line) => /^\/(etc|run|var)\//.test(line)),
+        ...during.generation,
+      ].filter((line) =>
+        new RegExp(`/modules/${name}/|/run/sekisho/${name}\\b|sekisho-${name}\\b`).test(line),
+      )
+      expect(mentions).toEqual([])
+      const rest = remade(before, ...others).containers.filter((line) => !line.endsWith(` sekisho-${name}-1`))
+      expect(remade(during, ...others).containers).toEqual(rest)
+      expect(during.ruleset).not.toContain(`comment "${name}: `)
+      for (const socket of listens) {
+        expect(before.sockets.map((line) => line.split(' ')[1])).toContain(socket)
+        expect(during.sockets.map((line) => line.split(' ')[1])).not.toContain(socket)
+      }
+      for (const file of data.split('\n').filter((line) => line !== '')) {
+        expect((await lab.router.exec(['test', '-e', file])).code, file).toBe(0)
+      }
+
+      await baseline(lab)
+      const after = await machineState(lab.router)
+      expect(stateDiff(remade(before, name, ...others), remade(after, name, ...others))).toEqual([])
+    },
+  )
+})
+
+describe('an option', () => {
+  test('forwards, pinholes, rules between zones and reservations', async () => {
+    const before = await machineState(lab.router)
+    const yaml = await editedYaml(lab, (document) => {
+      document.set('firewall', {
+        allow: [{ from: 'home', to: 'guest', why: 'test' }],
+        forwards: [{ port: 8443, to: '10.0.0.200', to_port: 443 }],
+        pinholes: [{ network: 'home', interface_id: '::5eff:fe30:1', ports: [443] }],
+      })
+      document.setIn(
+        ['networks', 'home', 'dhcp', 'reservations'],
+        [{ name: 'printer', mac: '02:00:5e:70:00:01', address: '10.0.0.77' }],
+      )
+      document.setIn(['wan', 'block_private'], true)
+    })
+    await applyYaml(lab, yaml)
+    const during = await machineState(lab.router)
+    expect(during.ruleset).toMatch(/dport 8443 .*dnat/)
+    await baseline(lab)
+    const after = await machineState(lab.router)
+    // Their files changed and changed back, so these two were made again.
+    const same = (state: MachineState) => remade(state, 'kea', 'unbound')
+    expect(stateDiff(same(before), same(after))).toEqual([])
+  })
+
+  test('a network of its own for one port, and another number for a network', async () => {
+    const before = await machineState(lab.router)
+    const yaml = await editedYaml(lab, (document) => {
+      document.setIn(['networks', 'home', 'interfaces'], ['lan0'])
+      document.setIn(['networks', 'office'], {
+        interfaces: ['lan2'],
+        address: '10.0.2.1/24',
+        subnet_id: 3,
+        dhcp: { pools: ['10.0.2.129 - 10.0.2.254'] },
+      })
+      document.setIn(['networks', 'guest', 'subnet_id'], 9)
+    })
+    await applyYaml(lab, yaml)
+    await expect
+      .poll(() => lab.router.execOk(['ip', '-6', 'route', 'show', 'dev', 'lan1']), { timeout: 20_000 })
+      .toContain('2001:db8:100:9::/64')
+    expect(await lab.router.execOk(['ip', '-6', 'route', 'show', 'dev', 'lan1'])).not.toContain(':100:2::')
+    expect(await lab.router.execOk(['ip', '-o', 'address', 'show', 'dev', 'lan2'])).toContain('10.0.2.1/24')
+    await lab.renew('phone')
+    await expect
+      .poll(() => lab.phone.execOk(['ip', '-o', '-4', 'address']), { timeout: 30_000, interval: 500 })
+      .toContain(' 10.0.2.')
+
+    await baseline(lab)
+    await lab.renew('phone')
+    await expect
+      .poll(() => lab.phone.execOk(['ip', '-o', '-4', 'address']), { timeout: 30_000, interval: 500 })
+      .toContain(' 10.0.0.')
+    // Prefixes come with the next message of networkd's own, some seconds after.
+    const same = (state: MachineState) => remade(state, 'chrony', 'kea', 'unbound')
+    await expect
+      .poll(async () => stateDiff(same(before), same(await machineState(lab.router))), {
+        timeout: 30_000,
+        interval: 3000,
+      })
+      .toEqual([])
+  })
+})
