@@ -92,7 +92,7 @@ export class DockerSource implements Source {
         this.#state = `cannot read ${this.#root}: ${describe(error)}`
         log('docker', `docker: ${this.#state}`)
       }
-      if (!more) await this.#pause()
+      if (!more && !signal.aborted) await this.#pause()
     }
   }
 

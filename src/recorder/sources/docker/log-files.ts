@@ -52,31 +52,19 @@ export async function readHead(log: OpenLog): Promise<boolean> {
  * rotation came between: try again.
  */
 export async function openLogs(directory: string, id: string): Promise<OpenLog[] | undefined> {
-  const main = `${id}-json.log`
-  const names = (await readdir(directory))
-    .filter(
-      (name) =>
-        name === main || (name.startsWith(`${main}.`) && /^[1-9]\d{0,5}$/.test(name.slice(main.length + 1))),
-    )
-    .map((name) => ({ name, age: name === main ? 0 : Number(name.slice(main.length + 1)) }))
-    .sort((a, b) => b.age - a.age)
+  const names = await logNames(directory, id)
   const logs: OpenLog[] = []
   try {
-    for (const { name } of names) {
+    for (const name of names) {
       const handle = await open(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW)
-      const log: OpenLog = { handle, ino: 0, head: Buffer.alloc(0) }
+      const log = { handle, ino: 0, head: Buffer.alloc(0) }
       logs.push(log)
       const info = await handle.stat()
       if (!info.isFile()) throw new Error(`${name} is not a file`)
-      logs[logs.length - 1] = { ...log, ino: info.ino }
+      log.ino = info.ino
     }
-    const inodes = new Set(logs.map(({ ino }) => ino))
-    const last = logs.at(-1)
-    const steady =
-      names.at(-1)?.name === main &&
-      inodes.size === logs.length &&
-      (await stat(join(directory, main))).ino === last?.ino
-    if (steady) return logs
+    // A rotation while we opened shifts every name: a file could be missing, or be there twice.
+    if (await isUnchanged(directory, id, names, logs)) return logs
   } catch (error) {
     await closeAll(logs)
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
@@ -84,6 +72,32 @@ export async function openLogs(directory: string, id: string): Promise<OpenLog[]
   }
   await closeAll(logs)
   return undefined
+}
+
+/** Names of the log files, oldest first: the numbers fall, and the file being written has none. */
+async function logNames(directory: string, id: string): Promise<string[]> {
+  const main = `${id}-json.log`
+  const ageOf = (name: string): number => Number(name.slice(main.length + 1))
+  return (await readdir(directory))
+    .filter(
+      (name) => name === main || (name.startsWith(`${main}.`) && /^[1-9]\d{0,5}$/.test(`${ageOf(name)}`)),
+    )
+    .sort((a, b) => ageOf(b) - ageOf(a))
+}
+
+async function isUnchanged(
+  directory: string,
+  id: string,
+  names: readonly string[],
+  logs: readonly OpenLog[],
+): Promise<boolean> {
+  if (names.at(-1) !== `${id}-json.log`) return false
+  const again = await logNames(directory, id)
+  if (again.join() !== names.join()) return false
+  for (const [i, name] of names.entries()) {
+    if ((await stat(join(directory, name))).ino !== logs[i]?.ino) return false
+  }
+  return true
 }
 
 export async function closeAll(logs: readonly OpenLog[]): Promise<void> {
