@@ -8,6 +8,11 @@ import type { Host } from './host.ts'
 import { COMPOSE_PROJECT, PATHS } from './paths.ts'
 import type { Plan } from './plan.ts'
 
+/** A dollar that Compose would interpolate is written twice in its file (renderCompose). */
+function literal(text: string): string {
+  return text.replaceAll('$$', '$')
+}
+
 /** The parts of a Compose service that a check's container needs. */
 const Service = z.object({
   image: z.string(),
@@ -17,8 +22,8 @@ const Service = z.object({
     .array(
       z.object({
         type: z.string(),
-        source: z.string().optional(),
-        target: z.string(),
+        source: z.string().transform(literal).optional(),
+        target: z.string().transform(literal),
         read_only: z.boolean().optional(),
       }),
     )
@@ -122,5 +127,10 @@ function mountOption({ type, source, target }: Service['volumes'][number], root:
   if (type !== 'bind' || source === undefined) return scratch
   if ([PATHS.data, PATHS.run].some((own) => source === own || source.startsWith(`${own}/`))) return scratch
   const from = source.startsWith(`${PATHS.current}/`) ? root + source.slice(PATHS.current.length) : source
-  return ['--mount', `type=bind,source=${from},target=${target},readonly`]
+  return ['--mount', ['type=bind', `source=${from}`, `target=${target}`, 'readonly'].map(csvField).join(',')]
+}
+
+/** `docker run --mount` reads its value as one line of CSV (RFC 4180). */
+function csvField(text: string): string {
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -517,7 +517,7 @@ function composeSteps(inventory: Inventory, desired: DesiredState, files: readon
   if (idle || (!after && !before && orphans.length === 0)) return []
   const all = notes.length > 0 ? notes : [...amiss, ...orphans.map((name) => `removes ${name}`)]
   const says = `containers: ${all.join(', ') || (after ? 'brings them up' : 'takes them down')}`
-  const impact = before ? 'restart' : 'none'
+  const impact = before && !all.every((note) => note.startsWith('starts ')) ? 'restart' : 'none'
   return [{ do: 'compose', before, after, services: [...wanted].sort(), owner: 'core', impact, says }]
 }
 

@@ -123,7 +123,9 @@ describe("the README's own module", () => {
     expect(sekisho(text, 'show', '-f', 'FILE', 'modules/hello/greeting.txt')).toBe('good morning\n')
     const rules = sekisho(text, 'show', '-f', 'FILE', 'sekisho.nft')
     expect(rules).toContain('hello: the greeting')
-    expect(sekisho(text, 'show', '-f', 'FILE', 'compose.yaml')).toMatch(/image: sekisho\/hello:[0-9a-f]{12}/)
+    expect(sekisho(text, 'show', '-f', 'FILE', 'compose.yaml')).toMatch(
+      /image: "sekisho\/hello:[0-9a-f]{12}"/,
+    )
   })
 
   test.each([

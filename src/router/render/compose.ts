@@ -70,9 +70,9 @@ function serviceOf(module: ComposeModule, service: ComposeService): Record<strin
   return {
     image,
     ...(service.image === 'build' && { pull_policy: 'never' }),
-    ...(service.command && { command: escaped(service.command) }),
-    ...(service.entrypoint && { entrypoint: escaped(service.entrypoint) }),
-    ...(service.environment && { environment: escapedMap(service.environment) }),
+    ...(service.command && { command: service.command }),
+    ...(service.entrypoint && { entrypoint: service.entrypoint }),
+    ...(service.environment && { environment: service.environment }),
     user: service.user ?? '65534:65534',
     cap_drop: ['ALL'],
     ...(service.capabilities?.length && { cap_add: [...service.capabilities].sort() }),
@@ -96,7 +96,7 @@ function serviceOf(module: ComposeModule, service: ComposeService): Record<strin
     }),
     ...(service.memoryBytes && { mem_limit: service.memoryBytes }),
     stop_grace_period: `${service.stopSecs ?? 10}s`,
-    healthcheck: { ...healthOf(service), test: escaped(['CMD', ...service.health.test]) },
+    healthcheck: healthOf(service),
     logging: {
       driver: 'json-file',
       options: { 'max-size': '10m', 'max-file': '3', tag: '{{.Name}}' },
@@ -109,15 +109,17 @@ function serviceOf(module: ComposeModule, service: ComposeService): Record<strin
 }
 
 /** Compose interpolates $NAME in every value: a literal dollar is written twice (compose-spec, interpolation). */
-function escaped(words: readonly string[]): string[] {
-  return words.map((word) => word.replaceAll('$', '$$$$'))
+function escaped(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('$', '$$$$')
+  if (Array.isArray(value)) return value.map(escaped)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escaped(inner)]))
 }
 
-function escapedMap(map: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, value.replaceAll('$', '$$$$')]))
-}
-
-/** The whole Compose project as YAML text; services sorted by name. */
+/**
+ * The whole Compose project as YAML text; services sorted by name. Every string is quoted: Compose reads a plain
+ * 2001-01-01 as a time (and dies of it) and a plain 0o17 as a number.
+ */
 export function renderCompose(modules: readonly ComposeModule[]): string {
   const services = modules
     .flatMap((module) => module.output.services.map((s) => [s.name, serviceOf(module, s)] as const))
@@ -128,5 +130,13 @@ export function renderCompose(modules: readonly ComposeModule[]): string {
     services: Object.fromEntries(services),
     ...(usesNetwork && { networks: { [PROJECT_NETWORK]: {} } }),
   }
-  return generatedHeader('core') + stringify(project, { lineWidth: 0, aliasDuplicateObjects: false })
+  return (
+    generatedHeader('core') +
+    stringify(escaped(project), {
+      lineWidth: 0,
+      aliasDuplicateObjects: false,
+      defaultStringType: 'QUOTE_DOUBLE',
+      defaultKeyType: 'PLAIN',
+    })
+  )
 }
