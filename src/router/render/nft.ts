@@ -153,8 +153,8 @@ function inputChain(): Chain {
 function forwardChain(): Chain {
   return {
     name: 'forward',
-    about: `Priority -10: before Docker's and anybody's filter (0). Where bridge-nf-call-iptables is 1 (Docker's
-      iptables rules need it), frames that are only bridged pass here too: they are accepted first, whatever they hold.`,
+    about: `Priority -10: before Docker's and anybody's filter (0). Where bridge-nf-call-iptables is 1
+      (we set 0, others may not), frames that are only bridged pass here too: they are accepted first, whatever they hold.`,
     base: { type: 'filter', hook: 'forward', priority: 'filter - 10', policy: 'drop' },
     rules: [
       rule('within-network', 'iifname . oifname @same_network accept', 'within a network'),

@@ -21,7 +21,7 @@ export function renderModulesLoad(): string {
 interface Setting {
   readonly key: string
   readonly value: number
-  /** The kernel lets only the first network namespace write it: in a container its absence is no failure. */
+  /** May be missing: only the first network namespace has it, or a kernel with a module that others load. */
   readonly optional?: true
 }
 
@@ -49,6 +49,17 @@ it. Martians are counted by the table; the kernel's log lines would only fill th
       { key: 'net.ipv4.conf.*.log_martians', value: 0 },
       { key: 'net.ipv6.conf.*.accept_redirects', value: 0 },
       { key: 'net.ipv6.conf.*.accept_source_route', value: 0 },
+    ],
+  },
+  {
+    why: `Frames within a bridge are no business of the table (which lets them pass either way), nor of the table of
+flows. With 1, which br_netfilter brings along and Docker loads it, the kernel bridges a frame whose translated
+target is on the same bridge: a host would not reach itself by a port forward; and a reset refuses a translated
+flow in the wrong name. Docker sets 1 itself for those who switch its inter-container traffic off. ("-": the keys
+come with the module, and udev sets them when that is loaded later.)`,
+    settings: [
+      { key: 'net.bridge.bridge-nf-call-iptables', value: 0, optional: true },
+      { key: 'net.bridge.bridge-nf-call-ip6tables', value: 0, optional: true },
     ],
   },
   {
@@ -88,10 +99,7 @@ namespace may set these ("-": elsewhere the machine's own limits hold).`,
   },
 ]
 
-/**
- * Text of the sysctl.d file. Forwarding is not in it (see FORWARDING_SYSCTLS), and bridge-nf-call-iptables is
- * left as Docker wants it: the table is right with either value.
- */
+/** Text of the sysctl.d file. Forwarding is not in it: see FORWARDING_SYSCTLS. */
 export function renderSysctl(_router: Router): string {
   const sections = SECTIONS.map(({ why, settings }) => {
     const comment = why.split('\n').map((line) => `# ${line}`)
