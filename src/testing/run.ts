@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
@@ -21,8 +21,13 @@ const LINTERS: Readonly<Record<string, readonly string[]>> = {
   knip: ['knip/bin/knip.js'],
 }
 
-/** The projects of vitest.config.ts, quick ones first. */
-const PROJECTS: readonly string[] = ['unit', 'parts', 'lab']
+/** The projects of vitest.config.ts with their files, quick ones first. */
+const FILES: Readonly<Record<string, readonly string[]>> = {
+  unit: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'],
+  parts: ['tests/parts/**/*.test.ts'],
+  lab: ['tests/lab/**/*.test.ts'],
+}
+const PROJECTS = Object.keys(FILES)
 
 export interface TestOptions {
   /** Part names: lint, a linter, unit, parts, lab, or part of a test file's path. None means everything. */
@@ -47,9 +52,13 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
     const projects: readonly string[] = filters.filter((name) => PROJECTS.includes(name))
     const paths = filters.filter((name) => !projects.includes(name))
     for (const project of PROJECTS) {
-      if (projects.length > 0 && paths.length === 0 && !projects.includes(project)) continue
+      const whole = filters.length === 0 || projects.includes(project)
+      const found = globSync([...(FILES[project] ?? [])], { cwd: ROOT }).filter((file) =>
+        paths.some((path) => file.includes(path)),
+      )
+      if (!whole && found.length === 0) continue
       process.stdout.write(`\n== ${project}\n`)
-      tallies.push(await runVitest(project, projects.includes(project) ? [] : paths, env))
+      tallies.push(await runVitest(project, whole ? [] : found, env))
     }
   }
   const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)
