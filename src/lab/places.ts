@@ -18,10 +18,10 @@ function checkoutRoot(): string {
   return realpathSync(resolve(import.meta.dirname, '../..'))
 }
 
-/** The places of this checkout's lab; $SEKISHO_LAB names another one. Throws when that is no plain name. */
-export function labPlaces(): Places {
+/** The places of this checkout's lab; `name`, by default $SEKISHO_LAB, is another one. Throws when that is no plain name. */
+export function labPlaces(name = process.env.SEKISHO_LAB): Places {
   const checkout = checkoutRoot()
-  const id = process.env.SEKISHO_LAB || createHash('sha256').update(checkout).digest('hex').slice(0, 8)
+  const id = name || createHash('sha256').update(checkout).digest('hex').slice(0, 8)
   if (!/^[a-z0-9][a-z0-9-]{0,23}$/.test(id)) {
     throw new Error(`SEKISHO_LAB=${JSON.stringify(id)}: a name has 1 to 24 lower-case letters, digits or "-"`)
   }
