@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { dockerAnswers } from '../install/images.ts'
 import { apply } from '../router/apply.ts'
 import { StepError } from '../router/apply-step.ts'
 import { describe, describeJson } from '../router/describe.ts'
@@ -48,6 +49,11 @@ async function run(file: string | undefined, { force, json, wait }: Options): Pr
     lockSecs: Number(wait),
     onProgress: say,
     ensureImages: async (images) => {
+      // Stopped, it cannot say which images it has; the plan starts it anyway.
+      if (!(await dockerAnswers())) {
+        say('starts Docker, which keeps the images')
+        await host.exec(['systemctl', 'start', 'docker.service'])
+      }
       const missing = await loaded.ensureImages(images, { onProgress: say })
       if (missing.length > 0)
         throw new StepError(

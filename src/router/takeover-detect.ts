@@ -226,6 +226,8 @@ async function socketBlockers(
   const { code, stdout } = await host.exec(['ss', '-H', '-lntup'])
   if (code !== 0) return []
   const set = new Set(actions.flatMap((a) => (a.kind === 'disable-unit' ? [a.unit] : [])))
+  // Containers outlive a stopped dockerd (live-restore), and nobody can say whose they are until it runs again.
+  const unknown = actions.some((a) => a.kind === 'enable-unit' && a.unit === 'docker.service' && !a.wasActive)
   const blockers = new Set<string>()
   for (const line of stdout.split('\n')) {
     const match = /^(tcp|udp)\s+\S+\s+\S+\s+\S+\s+(\S+):(\d+)\s+\S+\s+users:\(\("([^"]*)",pid=(\d+)/.exec(
@@ -240,6 +242,7 @@ async function socketBlockers(
     if (!clash) continue
     const cgroup = (await host.read(`/proc/${pid}/cgroup`).catch(() => undefined)) ?? ''
     if ([...ownContainers].some((id) => cgroup.includes(id))) continue
+    if (unknown && /\/docker[/-][0-9a-f]{64}/.test(cgroup)) continue
     const unit = /\/([^/\n]+\.service)(?:\/|$)/m.exec(cgroup)?.[1]
     if (unit !== undefined && (set.has(unit) || unit.startsWith('sekisho'))) continue
     const fix =
