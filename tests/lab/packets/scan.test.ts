@@ -2,7 +2,9 @@ import { isIPv4 } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Host } from '../../../src/lab/host.ts'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
+import { WAN } from '../../../src/lab/topology.ts'
 import { allAddresses } from '../support/addresses.ts'
+import { editedYaml } from '../support/edit-yaml.ts'
 import { applyYaml, baseline, baselineYaml } from '../support/router-yaml.ts'
 import {
   datagramsBehindInput,
@@ -116,6 +118,37 @@ describe('TCP', () => {
           expect(scan.rest, `${from} at ${address}`).toEqual({ [state]: count - open.length })
       }
     }
+  })
+})
+
+describe('router_access and firewall.allow', () => {
+  beforeAll(async () => {
+    const yaml = await editedYaml(lab, (document) => {
+      document.setIn(['networks', 'home', 'router_access'], [])
+      document.setIn(['networks', 'guest', 'router_access'], ['ssh'])
+      const allow = { from: 'wan', to: 'router', protocol: 'tcp', ports: [22], source: WAN.attacker4 }
+      document.setIn(['firewall', 'allow'], [allow])
+    })
+    await applyYaml(lab, yaml)
+  })
+  afterAll(() => baseline(lab))
+
+  async function open(from: From, address: string): Promise<readonly number[]> {
+    return (await scanTcp(lab[from], address, '20-25,53,67,123,5514')).open
+  }
+
+  test('move what is open, and nothing beside', async () => {
+    expect(await open('laptop', '10.0.0.1')).toEqual([53])
+    expect(await open('guest1', '10.0.1.1')).toEqual([22, 53])
+    expect(await open('guest1', '10.0.0.1')).toEqual([22, 53])
+    expect(await open('attacker', WAN.router4)).toEqual([22])
+    expect((await scanTcp(lab.isp, WAN.router4, '20-25')).rest).toEqual({ filtered: 6 })
+    // A neighbour who knows our addresses inside gets nothing more by them.
+    expect(await open('attacker', '10.0.0.1')).toEqual([])
+    const router6 = addresses.find(({ address }) => address.startsWith('2001:db8:0:1:'))?.address ?? ''
+    expect(await open('attacker', router6)).toEqual([])
+    for (const from of ['laptop', 'guest1'] as const)
+      expect((await lab[from].exec(['ping', '-n', '-c', '1', '-W', '1', '10.0.0.1'])).code).toBe(1)
   })
 })
 
