@@ -4,6 +4,7 @@ import { generationTarget } from './generation.ts'
 import type { ExecOptions, ExecResult, Host } from './host.ts'
 import { removeEmptyParents, sha256 } from './host.ts'
 import type { Place } from './inventory.ts'
+import { amissLinks, observeLinks, type WantedLink } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import { readJson, SAVED } from './observe.ts'
 import { COMPOSE_PROJECT, NFT_TABLE, PATHS } from './paths.ts'
@@ -191,7 +192,10 @@ async function tmpfiles(host: Host): Promise<void> {
   if (files.length > 0) await run(host, ['systemd-tmpfiles', '--create', ...files])
 }
 
-async function networkd(host: Host, { before, after }: Extract<Step, { do: 'networkd' }>): Promise<void> {
+async function networkd(
+  host: Host,
+  { before, after, mended }: Extract<Step, { do: 'networkd' }>,
+): Promise<void> {
   for (const [device, subnet] of Object.entries(before.delegated))
     if (after.delegated[device] !== subnet) await forgetDelegated(host, device)
   await run(host, ['networkctl', 'reload'])
@@ -202,6 +206,19 @@ async function networkd(host: Host, { before, after }: Extract<Step, { do: 'netw
   for (const name of left) {
     await host.exec(['ip', 'link', 'set', 'dev', name, 'nomaster'])
     await host.exec(['ip', 'address', 'flush', 'dev', name, 'scope', 'global'])
+  }
+  // A reload brings back devices that are missing, and leaves alone those whose files are the same.
+  for (const name of mended) await host.exec(['networkctl', 'reconfigure', name])
+  await linksAreUp(host, after.wanted)
+}
+
+/** networkd works in the background: gives it some seconds, or services start before there is an address. */
+async function linksAreUp(host: Host, wanted: readonly WantedLink[]): Promise<void> {
+  for (let i = 0; i < 50; i++) {
+    const live = await observeLinks(host)
+    // What does not come is no failure here: the next plan says what is amiss.
+    if (live === undefined || amissLinks(wanted, live).length === 0) return
+    await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
 

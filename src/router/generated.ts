@@ -1,4 +1,5 @@
 import type { OwnedFile } from './desired.ts'
+import { type WantedLink, wantedLinks } from './link-state.ts'
 import { PATHS } from './paths.ts'
 
 /*
@@ -59,6 +60,8 @@ export interface Links {
   readonly devices: readonly string[]
   /** Which of the delegated IPv6 prefixes each device takes, by its number. */
   readonly delegated: Readonly<Record<string, string>>
+  /** What must be so of each of them once networkd has done its work. */
+  readonly wanted: readonly WantedLink[]
 }
 
 /** The devices that our networkd files make and configure. */
@@ -75,6 +78,7 @@ export function linksOf(files: Texts): Links {
     netdevs: named('.netdev'),
     devices: named('.network'),
     delegated: Object.fromEntries(delegated),
+    wanted: wantedLinks(files),
   }
 }
 

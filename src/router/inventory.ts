@@ -1,5 +1,6 @@
 import type { DesiredState, OwnedUnit, OwnedVolume } from './desired.ts'
 import type { Stat } from './host.ts'
+import type { LiveLink } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import type { TakeoverAction } from './takeover.ts'
 
@@ -90,6 +91,8 @@ export interface Inventory {
   /** Directories below /run that should be there and are not. */
   readonly missingRun: readonly string[]
   readonly hostname: string
+  /** Links by name; undefined when the kernel could not be asked. */
+  readonly links?: Readonly<Record<string, LiveLink>>
   /** What would fight us, and how it is set aside. */
   readonly takeover: readonly TakeoverAction[]
   /** What was set aside and need not be any more. */

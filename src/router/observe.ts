@@ -5,6 +5,7 @@ import { linkedGeneration, listGenerations, placesOf, readGeneration } from './g
 import type { Host, Stat } from './host.ts'
 import { hasCode, sha256 } from './host.ts'
 import type { GenerationOnDisk, Inventory, ObservedService } from './inventory.ts'
+import { observeLinks } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import { MERGED_PATHS } from './merged.ts'
 import { observeNft } from './nft-state.ts'
@@ -42,6 +43,7 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
     docker: desired.services.length > 0,
     ownContainers: new Set(containers?.ids ?? []),
   })
+  const links = await observeLinks(host)
   const missingRun: string[] = []
   for (const path of runDirectoriesOf(desired.files)) if (!(await host.stat(path))) missingRun.push(path)
   const volumes: Record<string, Stat | undefined> = {}
@@ -66,6 +68,7 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
     volumes,
     missingRun,
     hostname: ((await host.read('/proc/sys/kernel/hostname')) ?? '').trim(),
+    ...(links && { links }),
     takeover: actions,
     lapsed,
     blockers,

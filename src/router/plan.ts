@@ -13,6 +13,7 @@ import {
 import { manifestOf } from './generation.ts'
 import { sha256 } from './host.ts'
 import type { Inventory, Manifest, Place } from './inventory.ts'
+import { amissLinks } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import { MERGED_PATHS, mergeInto } from './merged.ts'
 import { FORWARDING, SAVED, textsOf } from './observe.ts'
@@ -75,6 +76,8 @@ type Action =
       readonly before: Links
       readonly after: Links
       readonly changed: readonly string[]
+      /** Devices that are not as the files say though these are the same. */
+      readonly mended: readonly string[]
     }
   | { readonly do: 'firewall'; readonly before: boolean; readonly after: boolean }
   | {
@@ -387,13 +390,20 @@ function hostnameSteps({ hostname }: Inventory, desired: DesiredState): Step[] {
   return [{ do: 'hostname', before: hostname, after: wanted, owner: 'core', impact: 'none', says }]
 }
 
-function networkdSteps({ current }: Inventory, desired: DesiredState): Step[] {
+function networkdSteps({ current, links }: Inventory, desired: DesiredState): Step[] {
   const changed = changedDevices(textsOf(current), desired.files)
-  if (changed.length === 0) return []
   const before = linksOf(textsOf(current))
   const after = linksOf(desired.files)
-  const says = `reconfigures ${changed.join(', ')}; every other link is left alone`
-  return [{ do: 'networkd', before, after, changed, owner: 'core', impact: 'reconnect', says }]
+  const lost = current === undefined || links === undefined ? [] : amissLinks(after.wanted, links)
+  const amiss = lost.filter(({ device }) => !changed.includes(device))
+  if (changed.length + amiss.length === 0) return []
+  const notes = [
+    ...(changed.length > 0 ? [`reconfigures ${changed.join(', ')}`] : []),
+    ...amiss.map(({ why }) => `mends ${why}`),
+  ]
+  const says = `${notes.join(', ')}; every other link is left alone`
+  const mended = amiss.map(({ device }) => device)
+  return [{ do: 'networkd', before, after, changed, mended, owner: 'core', impact: 'reconnect', says }]
 }
 
 function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Step[] {
