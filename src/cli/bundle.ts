@@ -9,6 +9,11 @@ export function bundleCommand(): Command {
     .description('make one archive that installs a router with no Internet')
     .option('-o, --output <file>', 'where to put it: a file or a folder (default: the current folder)')
     .action(async (options: { output?: string }) => {
+      if (process.getuid?.() !== 0) {
+        console.error('sekisho bundle builds a Debian base and images. Fix: run it as root')
+        process.exitCode = 1
+        return
+      }
       const bundle = await ensureBundle((line) => console.error(`sekisho: ${line}`))
       const wanted = resolve(options.output ?? '.')
       const isFolder = await stat(wanted).then(

@@ -11,6 +11,11 @@ export function statusCommand(): Command {
     .option('-f, --file <file>', 'the router.yaml')
     .option('--json', 'for programs')
     .action(async (options: { file?: string; json?: boolean }) => {
+      if (process.getuid?.() !== 0) {
+        process.stderr.write('sekisho status asks the kernel and Docker. Fix: run it as root\n')
+        process.exitCode = 1
+        return
+      }
       const loaded = await loadOrReport(options.file, options.json === true)
       if (!loaded) return
       const status = await routerStatus(createHost(), loaded.router, loaded.desired)

@@ -28,10 +28,10 @@ export function checkInterfaces({ wan, networks }: Draft): Finding[] {
     }
     const before = first.get(use.device)
     if (before) {
-      const where = before.owner === use.owner ? `${use.owner} already` : before.owner
+      const where = before.owner === use.owner ? `both times by ${use.owner}` : `by ${before.owner} too`
       findings.push({
         path: use.path,
-        message: `${use.vlan === undefined ? use.port : `VLAN ${use.vlan} of ${use.port}`} is used twice: by ${where} too`,
+        message: `${use.vlan === undefined ? use.port : `VLAN ${use.vlan} of ${use.port}`} is used twice: ${where}`,
         fix: 'remove one of the two, or give one another port or VLAN',
       })
       continue

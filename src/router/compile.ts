@@ -54,6 +54,7 @@ export function compile(router: Router, uses: readonly ModuleUse[]): Compiled {
     ...missingCapabilities(module, provided),
     ...(module.check?.(ctx) ?? []),
   ])
+  issues.push(...unservedDhcp(router, provided))
   if (issues.some(isError)) return { ok: false, issues }
 
   const outputs = new Map(contexts.map(({ use, ctx }) => [use.module.name, use.module.build(ctx)]))
@@ -97,6 +98,18 @@ function missingCapabilities(module: RouterModule, provided: readonly Provided[]
       path: ['modules', module.name],
       message: `needs "${capability}", which no module in this file provides`,
       fix: `add a module that provides ${capability}`,
+    }))
+}
+
+function unservedDhcp(router: Router, provided: readonly Provided[]): Issue[] {
+  if (provided.some(({ capability }) => capability === 'leases')) return []
+  return router.networks
+    .filter((network) => network.dhcp !== undefined)
+    .map((network) => ({
+      path: ['networks', network.name, 'dhcp'],
+      message: 'no module in this file hands out addresses',
+      fix: 'add one that provides leases, like "kea: {}", or remove the section',
+      severity: 'warning',
     }))
 }
 

@@ -174,4 +174,12 @@ export const it = defineModule({
     ])
     expect(checked.issues[0]?.location).toBeDefined()
   })
+
+  test('a dhcp section that no module serves', async () => {
+    const { kea: _, ...modules } = parse(read('examples/home.yaml')).modules
+    const loaded = await load(stringify({ ...parse(read('examples/home.yaml')), modules }))
+    expect(loaded.ok && loaded.warnings).toMatchObject([
+      { path: ['networks', 'home', 'dhcp'], severity: 'warning' },
+    ])
+  })
 })

@@ -68,6 +68,8 @@ export function renderKea(ctx: Context<KeaConfig>): string {
         logger('kea-dhcp4', 'INFO'),
         // A LAN port without a cable would be a warning every three seconds, for years.
         logger('kea-dhcp4.dhcpsrv', 'ERROR'),
+        // The health check and sekishod ask several times a minute.
+        logger('kea-dhcp4.commands', 'WARN'),
       ],
     },
   }
@@ -118,7 +120,7 @@ function option(name: string, data: string) {
   return { name, data }
 }
 
-function logger(name: string, severity: 'INFO' | 'ERROR') {
+function logger(name: string, severity: 'INFO' | 'WARN' | 'ERROR') {
   return {
     name,
     severity,
