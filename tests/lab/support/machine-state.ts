@@ -4,7 +4,7 @@ import type { Host } from '../../../src/lab/host.ts'
 export interface MachineState {
   /** Every file, link and folder outside kept data: path, mode, owner, and hash or target. */
   readonly files: readonly string[]
-  /** Kept history, seen through `current`: what the generation in use consists of. */
+  /** Kept history, seen through `current`: what the generation in use consists of, if there is one. */
   readonly generation: readonly string[]
   readonly ruleset: string
   /** `docker ps -a` without ages: id, image, command, ports, name. */
@@ -65,7 +65,7 @@ export async function machineState(router: Host): Promise<MachineState> {
   const prune = `\\( ${PRUNED.map((path) => `-path ${path}`).join(' -o ')} \\) -prune -o`
   const run = async (...argv: string[]) =>
     (await router.execOk(argv)).split('\n').filter((line) => line !== '')
-  const generation = `cd /etc/sekisho/current/ && find . -type f ! -name live.json -print0 | xargs -0 sha256sum`
+  const generation = `test -e /etc/sekisho/current || exit 0; cd /etc/sekisho/current/ && find . -type f ! -name live.json -print0 | xargs -0 sha256sum`
   const ps = '{{.ID}} {{.Image}} {{.Command}} {{.Ports}} {{.Names}}'
   const [files, generated, ruleset, containers, networks, units, sysctls, links, addresses, routes, sockets] =
     await Promise.all([
@@ -88,7 +88,7 @@ export async function machineState(router: Host): Promise<MachineState> {
     containers: containers.sort(),
     dockerNetworks: networks.sort(),
     units: units.map((line) => line.trim().replaceAll(/ +/g, ' ')).sort(),
-    sysctls: sysctls.filter((line) => /^net\./.test(line) && !/nf_conntrack_count/.test(line)).sort(),
+    sysctls: sysctls.filter((line) => line.startsWith('net.') && !/nf_conntrack_count/.test(line)).sort(),
     links: links.sort(),
     addresses: addresses.sort(),
     routes: routes
