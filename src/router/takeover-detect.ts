@@ -45,7 +45,7 @@ const SERVERS: Readonly<Record<number, readonly string[]>> = {
 
 /** Lists what would fight us on this machine. Nothing is changed. */
 export async function detectTakeover(host: Host, query: TakeoverQuery): Promise<TakeoverFindings> {
-  const units = await unitActions(host, query)
+  const { actions: units, blockers } = await unitActions(host, query)
   const sockets = await socketBlockers(host, query, units)
   const actions = [
     ...(await ifupdownActions(host, query.devices)),
@@ -54,7 +54,7 @@ export async function detectTakeover(host: Host, query: TakeoverQuery): Promise<
     ...(await clientActions(host, query.devices)),
     ...units,
   ]
-  return { actions, lapsed: await lapsedActions(host, query), blockers: sockets }
+  return { actions, lapsed: await lapsedActions(host, query), blockers: [...blockers, ...sockets] }
 }
 
 async function lapsedActions(host: Host, { listens }: TakeoverQuery): Promise<TakeoverAction[]> {
@@ -77,33 +77,59 @@ interface UnitState {
   readonly load: string
   readonly active: boolean
   readonly enabled: boolean
+  /** Units that start this one. */
+  readonly triggers: readonly string[]
 }
 
-async function unitActions(host: Host, { listens, docker }: TakeoverQuery): Promise<TakeoverAction[]> {
+async function unitActions(
+  host: Host,
+  { listens, docker }: TakeoverQuery,
+): Promise<Pick<TakeoverFindings, 'actions' | 'blockers'>> {
   const rivals = new Map([...Object.entries(RIVALS), ...serversOf(listens)])
   const needed = new Map([
     ['systemd-networkd.service', 'it configures the ports from now on'],
     ...(docker ? ([['docker.service', 'the services run in it']] as const) : []),
   ])
   const states = await unitStates(host, [...rivals.keys(), ...needed.keys()])
+  const triggers = await unitStates(
+    host,
+    [...states.values()].flatMap((state) => state.triggers),
+  )
+  const common = (unit: string, { enabled, active, ...state }: UnitState, withActive: boolean) => {
+    const chosen = state.triggers.filter((name) => triggers.get(name)?.active === withActive)
+    return {
+      unit,
+      wasEnabled: enabled,
+      wasActive: active,
+      ...(chosen.length > 0 && { triggers: chosen }),
+    }
+  }
   const disable = [...rivals].flatMap(([unit, why]): TakeoverAction[] => {
     const state = states.get(unit)
     if (state?.load !== 'loaded' || !(state.active || state.enabled)) return []
-    return [{ kind: 'disable-unit', unit, wasEnabled: state.enabled, wasActive: state.active, why }]
+    return [{ kind: 'disable-unit', ...common(unit, state, true), why }]
   })
   const enable = [...needed].flatMap(([unit, why]): TakeoverAction[] => {
     const state = states.get(unit)
-    if (state === undefined || (state.enabled && state.active)) return []
-    return [{ kind: 'enable-unit', unit, wasEnabled: state.enabled, wasActive: state.active, why }]
+    if (state?.load !== 'loaded' || (state.enabled && state.active)) return []
+    return [{ kind: 'enable-unit', ...common(unit, state, false), why }]
   })
-  return [...disable, ...enable]
+  const blockers = [...needed].flatMap(([unit, why]) => {
+    const load = states.get(unit)?.load ?? 'loaded'
+    if (load === 'loaded') return []
+    const [is, fix] =
+      load === 'masked' ? ['masked', `systemctl unmask ${unit}`] : ['not there', 'install its package']
+    return [`${unit} is ${is}, and ${why}. Fix: ${fix}`]
+  })
+  return { actions: [...disable, ...enable], blockers }
 }
 
 async function unitStates(host: Host, units: readonly string[]): Promise<Map<string, UnitState>> {
+  if (units.length === 0) return new Map()
   const { stdout } = await host.exec([
     'systemctl',
     'show',
-    '--property=Id,Names,LoadState,ActiveState,UnitFileState',
+    '--property=Id,Names,LoadState,ActiveState,UnitFileState,TriggeredBy',
     ...units,
   ])
   const states = new Map<string, UnitState>()
@@ -118,6 +144,7 @@ async function unitStates(host: Host, units: readonly string[]): Promise<Map<str
       load: values.get('LoadState') ?? '',
       active: ['active', 'activating', 'reloading'].includes(values.get('ActiveState') ?? ''),
       enabled: ['enabled', 'enabled-runtime'].includes(values.get('UnitFileState') ?? ''),
+      triggers: (values.get('TriggeredBy') ?? '').split(' ').filter(Boolean),
     })
   }
   return states

@@ -14,6 +14,11 @@ export type TakeoverAction =
       readonly unit: string
       readonly wasEnabled: boolean
       readonly wasActive: boolean
+      /**
+       * Sockets, timers and paths that start the unit: those that were active when it is disabled, for they would
+       * start it again; those that were not when it is enabled, for they come with it and would stay.
+       */
+      readonly triggers?: readonly string[]
       readonly why: string
     }
   | {
@@ -41,13 +46,23 @@ export const TAKEOVER_SAVED = '/etc/sekisho/saved/takeover'
 
 const UNIT_TIMEOUT = 90_000
 
+/** Firewalls that remove all rules when they start, those of Docker too. */
+const FLUSHING: ReadonlySet<string> = new Set([
+  'nftables.service',
+  'ufw.service',
+  'firewalld.service',
+  'netfilter-persistent.service',
+])
+
 /** Does one action and records it. Throws with the program's words when it fails; then it may be half done. */
 export async function doTakeover(host: Host, action: TakeoverAction): Promise<void> {
   // Recorded first: half an action can then be undone, and undoing what was not done is harmless.
   await record(host, (done) => [...done.filter((other) => !sameAction(other, action)), action])
   switch (action.kind) {
     case 'disable-unit':
-      return systemctl(host, ['disable', '--now', action.unit])
+      await systemctl(host, ['disable', '--now', action.unit])
+      if (action.triggers) await systemctl(host, ['stop', action.unit, ...action.triggers])
+      return
     case 'enable-unit':
       return systemctl(host, ['enable', '--now', action.unit])
     case 'ifupdown':
@@ -55,9 +70,21 @@ export async function doTakeover(host: Host, action: TakeoverAction): Promise<vo
     case 'move-file':
       return host.rename(action.path, action.savedAs)
     case 'stop-process':
-      // TERM, not its own "release": the address stays until networkd has it.
-      await host.exec(['kill', '-TERM', String(action.pid)])
+      return stopProcess(host, action.pid)
   }
+}
+
+const PROCESS_PATIENCE_MS = 5000
+
+/** When it returns the process is gone: one that is only about to go would answer for what is started after it. */
+async function stopProcess(host: Host, pid: number): Promise<void> {
+  // TERM, not its own "release": the address stays until networkd has it.
+  await host.exec(['kill', '-TERM', String(pid)])
+  for (const end = Date.now() + PROCESS_PATIENCE_MS; Date.now() < end; ) {
+    if (!(await host.stat(`/proc/${pid}`))) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await host.exec(['kill', '-KILL', String(pid)])
 }
 
 /** Gives back what one action took. */
@@ -69,7 +96,7 @@ export async function undoTakeover(host: Host, action: TakeoverAction): Promise<
       break
     case 'ifupdown':
       await host.write(action.path, action.before, action.mode)
-      for (const port of action.ports) await host.exec(['ifup', '--force', port], { timeoutMs: 60_000 })
+      for (const port of action.ports) await bringUp(host, port)
       break
     case 'move-file':
       if (await host.stat(action.savedAs)) await host.rename(action.savedAs, action.path)
@@ -81,16 +108,34 @@ export async function undoTakeover(host: Host, action: TakeoverAction): Promise<
   await record(host, (done) => done.filter((other) => !sameAction(other, action)))
 }
 
+/** ifupdown configures the port as its file says. Throws when it cannot, for then the port has no address. */
+async function bringUp(host: Host, port: string): Promise<void> {
+  const { code, stderr } = await host.exec(['ifup', '--force', port], { timeoutMs: UNIT_TIMEOUT })
+  // 127: there is no ifupdown, so its file meant nothing before either.
+  if (code !== 0 && code !== 127)
+    throw new Error(`ifup ${port} failed: ${stderr.trim().split('\n').at(-1) || `code ${code}`}`)
+}
+
 function sameAction(a: TakeoverAction, b: TakeoverAction): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
 async function restoreUnit(
   host: Host,
-  { unit, wasEnabled, wasActive }: Extract<TakeoverAction, { wasActive: boolean }>,
+  { kind, unit, wasEnabled, wasActive, triggers = [] }: Extract<TakeoverAction, { wasActive: boolean }>,
 ): Promise<void> {
   await systemctl(host, [wasEnabled ? 'enable' : 'disable', unit])
-  await systemctl(host, [wasActive ? 'start' : 'stop', unit])
+  const [back, gone] = kind === 'disable-unit' ? [triggers, []] : [[], triggers]
+  // Triggers together with their unit: a socket left for a moment would start it again.
+  const stop = wasActive ? gone : [unit, ...gone]
+  const start = wasActive ? [unit, ...back] : back
+  if (stop.length > 0) await systemctl(host, ['stop', ...stop])
+  if (start.length > 0) await systemctl(host, ['start', ...start])
+  if (kind === 'disable-unit' && wasActive && FLUSHING.has(unit)) {
+    // It took Docker's rules with everybody's. systemd's start limit is for crashes, and this is none.
+    await host.exec(['systemctl', 'reset-failed', 'docker.service'])
+    await systemctl(host, ['try-restart', 'docker.service'])
+  }
 }
 
 /** Gives the machine back what takeover set aside, the last thing first; returns what could not be, in words. */
