@@ -153,7 +153,7 @@ async function merge(host: Host, step: Extract<Step, { do: 'merge' }>): Promise<
   const saved: Record<string, Saved> = await readJson<Record<string, Saved>>(host, SAVED.merged)
   if (savedAfter) await writeJson(host, SAVED.merged, { ...saved, [path]: savedAfter })
   if (after !== undefined) await host.write(path, after, stat?.kind === 'file' ? stat.mode : 0o644)
-  else if (await host.remove(path)) await host.removeEmpty(path.slice(0, path.lastIndexOf('/')))
+  else await host.remove(path)
   if (!savedAfter) {
     const { [path]: _, ...rest } = saved
     await writeJson(host, SAVED.merged, rest)
