@@ -1,4 +1,5 @@
 import type { Issue } from '../config/issue.ts'
+import { checkOutput } from './check-output.ts'
 import type { DesiredState, OwnedFile, OwnedUnit, OwnedVolume } from './desired.ts'
 import { HOST_ROOTS } from './desired.ts'
 import type { Router } from './model.ts'
@@ -48,20 +49,47 @@ const CORE = 'core'
  */
 export function compile(router: Router, uses: readonly ModuleUse[]): Compiled {
   const sorted = uses.toSorted((a, b) => (a.module.name < b.module.name ? -1 : 1))
-  const provided = sorted.flatMap((use) => providedBy(use, router))
+  const broken: Issue[] = []
+  const provided = sorted.flatMap(
+    (use) => attempt(use, broken, 'provides', () => providedBy(use, router)) ?? [],
+  )
   const contexts = sorted.map((use) => ({ use, ctx: contextOf(use, router, provided) }))
-  const issues: Issue[] = contexts.flatMap(({ use: { module }, ctx }) => [
-    ...missingCapabilities(module, provided),
-    ...(module.check?.(ctx) ?? []),
+  const issues: Issue[] = contexts.flatMap(({ use, ctx }) => [
+    ...missingCapabilities(use.module, provided),
+    ...(attempt(use, broken, 'check', () => use.module.check?.(ctx)) ?? []),
   ])
+  issues.push(...broken.splice(0))
   issues.push(...unservedDhcp(router, provided))
   if (issues.some(isError)) return { ok: false, issues }
 
-  const outputs = new Map(contexts.map(({ use, ctx }) => [use.module.name, use.module.build(ctx)]))
+  const outputs = new Map<string, ModuleOutput>()
+  for (const { use, ctx } of contexts) {
+    const { name } = use.module
+    const output = attempt(use, broken, 'build', () => use.module.build(ctx))
+    if (output === undefined) continue
+    issues.push(...checkOutput(name, output, router, use.image !== undefined))
+    outputs.set(name, output)
+  }
+  issues.push(...broken)
+  if (issues.some(isError)) return { ok: false, issues }
   issues.push(...clashes(outputs))
   if (issues.some(isError)) return { ok: false, issues }
 
   return { ok: true, desired: desiredState(router, sorted, outputs, provided), outputs, warnings: issues }
+}
+
+/** A user's own module may throw; that is a mistake in the file that names it, and no crash of ours. */
+function attempt<T>({ module }: ModuleUse, broken: Issue[], what: string, work: () => T): T | undefined {
+  try {
+    return work()
+  } catch (error) {
+    broken.push({
+      path: ['modules', module.name],
+      message: `its ${what}() throws: ${error instanceof Error ? error.message : String(error)}`,
+      fix: 'mend its module.ts',
+    })
+    return undefined
+  }
 }
 
 function isError(issue: Issue): boolean {
