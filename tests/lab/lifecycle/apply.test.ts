@@ -161,7 +161,9 @@ describe('kill -9', () => {
       await lab.writeRouterYaml(await otherYaml())
       const apply = lab.router.spawn(['sh', '-c', 'echo "pid $$" >&2; exec sekisho apply'])
       // The plan comes first, in the same words.
-      await apply.waitFor(new RegExp(`${line}.*\n[^]*${line === 'checks the firewall' ? '' : `${line}.*\n`}`))
+      await apply.waitFor(
+        new RegExp(`${line}.*\n[\\s\\S]*${line === 'checks the firewall' ? '' : `${line}.*\n`}`),
+      )
       const pid = /pid (\d+)/.exec(apply.output())?.[1] ?? ''
       await lab.router.execOk(['kill', '-KILL', pid])
       expect(await apply.done).not.toBe(0)

@@ -19,7 +19,7 @@ while True:
 `
 
 const CLIENT = `
-import json, signal, socket, struct, subprocess, sys, threading, time
+import json, os, signal, socket, struct, subprocess, sys, threading, time
 stop = threading.Event()
 signal.signal(signal.SIGINT, lambda *_: stop.set())
 report = {}
@@ -78,7 +78,7 @@ threads = [threading.Thread(target=job, args=args, daemon=True) for job, *args i
 for thread in threads:
     thread.start()
 ready.acquire(); ready.acquire()
-print("ready", flush=True)
+print("ready", os.getpid(), flush=True)
 for thread in threads:
     thread.join()
 print("REPORT " + json.dumps(report), flush=True)
@@ -113,10 +113,11 @@ export async function duringTraffic(lab: Lab, action: () => Promise<void>): Prom
     await server.waitFor('ready')
     const client = lab.laptop.spawn(['python3', '-c', CLIENT])
     try {
-      await client.waitFor('ready')
+      await client.waitFor(/ready \d+\n/)
       await action()
       // SIGINT lets each job end its round, which takes longer than stop() waits.
-      await lab.laptop.exec(['pkill', '-INT', '-f', '^python3 -c .*REPORT'])
+      const pid = /ready (\d+)/.exec(client.output())?.[1] ?? ''
+      await lab.laptop.execOk(['kill', '-INT', pid])
       await client.waitFor(/REPORT .*\n/)
     } finally {
       await client.stop()
