@@ -19,7 +19,7 @@ import { MERGED_PATHS, mergeInto } from './merged.ts'
 import { FORWARDING, SAVED, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { TakeoverAction } from './takeover.ts'
-import { describeGivenBack, describeTakeover } from './takeover.ts'
+import { describeGivenBack, describeTakeover, FLUSHING } from './takeover.ts'
 
 /** What the user notices: nothing; a reread file; a service that restarts; a link or session that drops. */
 export type Impact = 'none' | 'reload' | 'restart' | 'reconnect'
@@ -454,12 +454,7 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
 function dockerSteps(inventory: Inventory, desired: DesiredState, merges: readonly Step[]): Step[] {
   const daemon = merges.some((step) => step.do === 'merge' && step.path === '/etc/docker/daemon.json')
   const flushed = inventory.takeover.some(
-    (action) =>
-      action.kind === 'disable-unit' &&
-      action.wasActive &&
-      ['nftables.service', 'ufw.service', 'firewalld.service', 'netfilter-persistent.service'].includes(
-        action.unit,
-      ),
+    (action) => action.kind === 'disable-unit' && action.wasActive && FLUSHING.has(action.unit),
   )
   if (daemon || (flushed && inventory.services)) {
     const why = daemon ? 'reads its new settings' : 'makes its rules again'
@@ -486,10 +481,10 @@ function unitSteps(inventory: Inventory, desired: DesiredState, files: readonly 
       const touched =
         changed.has(`host/etc/systemd/system/${name}`) ||
         (watches ? watches.some((path) => changed.has(path)) : owner !== 'core' && owners.has(owner))
-      if (!touched) return []
-      return [
-        { do: 'restart', unit: name, ifActive: false, owner, impact: 'restart', says: `restarts ${name}` },
-      ]
+      const outdated = inventory.units[name]?.outdated === true
+      if (!touched && !outdated) return []
+      const says = `restarts ${name}${outdated ? ', which runs the release before' : ''}`
+      return [{ do: 'restart', unit: name, ifActive: false, owner, impact: 'restart', says }]
     })
   const listed = [...desired.restarts, ...(inventory.current?.manifest.restarts ?? [])]
   const others = new Set(listed.filter((restart) => changed.has(restart.path)).map((restart) => restart.unit))

@@ -47,7 +47,7 @@ export const TAKEOVER_SAVED = '/etc/sekisho/saved/takeover'
 const UNIT_TIMEOUT = 90_000
 
 /** Firewalls that remove all rules when they start, those of Docker too. */
-const FLUSHING: ReadonlySet<string> = new Set([
+export const FLUSHING: ReadonlySet<string> = new Set([
   'nftables.service',
   'ufw.service',
   'firewalld.service',
