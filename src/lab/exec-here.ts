@@ -6,8 +6,10 @@ const ENDS = ['SIGTERM', 'SIGHUP'] as const
 
 /** Runs a command in a host on this terminal and returns its exit code. */
 export async function execHere(lab: Lab, name: HostName, argv: readonly string[]): Promise<number> {
-  const [file = '', ...args] = lab.host(name).command(argv)
-  const child = spawn(file, args, { stdio: 'inherit' })
+  // The command dies with nsenter, and nsenter is to die with us, should we be killed.
+  const child = spawn('setpriv', ['--pdeathsig=KILL', '--', ...lab.host(name).command(argv)], {
+    stdio: 'inherit',
+  })
   // Ctrl-C is the command's to answer: it is in our terminal's foreground too.
   const ignore = () => {}
   process.on('SIGINT', ignore)
