@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Issue } from './config/issue.ts'
+import { MAX_BYTES } from './config/parse.ts'
 import { validate } from './config/validate.ts'
 import { buildLocalImage, ensureImages } from './install/images.ts'
 import { runOk } from './lib/run.ts'
@@ -31,10 +32,18 @@ function shippedModules(): LocatedModule[] {
 
 /**
  * The straight line from a router.yaml to the desired state: read, validate, normalise, compile. All that is
- * wrong with the file comes back as issues with their places; throws only when the file cannot be read.
+ * wrong with the file, and that it cannot be read, comes back as issues with their places.
  */
 export async function loadRouter(file: string): Promise<LoadedRouter> {
-  const bytes = await readFile(file)
+  let bytes: Buffer
+  try {
+    bytes = await readBounded(file)
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+    const message = `${file} cannot be read: ${error.message}`
+    const fix = 'name another file, or run "sekisho init" to write this one'
+    return { ok: false, text: '', issues: [{ path: [], message, fix }] }
+  }
   const text = bytes.toString('utf8')
   const own = await loadUserModules(bytes, file)
   const located = [...shippedModules(), ...own.modules]
@@ -61,6 +70,23 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
     desired: compiled.desired,
     warnings: [...valid.warnings, ...valid.locate(compiled.warnings)],
     ensureImages: imagesOf(own.modules, uses),
+  }
+}
+
+/** The file's bytes, or the beginning of one that is too large in any case (a device has no end). */
+async function readBounded(file: string): Promise<Buffer> {
+  const handle = await open(file)
+  try {
+    const buffer = Buffer.alloc(MAX_BYTES + 1)
+    let length = 0
+    while (length < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return buffer.subarray(0, length)
+  } finally {
+    await handle.close()
   }
 }
 

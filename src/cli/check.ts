@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { formatIssues, issuesJson } from '../config/format.ts'
 import type { Issue } from '../config/issue.ts'
-import { type LoadedRouter, loadRouter } from '../load-router.ts'
+import { loadRouter } from '../load-router.ts'
 import { routerFile } from './report.ts'
 
 /** `sekisho check [FILE]`: everything wrong with a router.yaml; exit 0 when nothing is, else 1. */
@@ -31,18 +31,7 @@ interface Judged {
 }
 
 async function judge(file: string): Promise<Judged> {
-  let loaded: LoadedRouter
-  try {
-    loaded = await loadRouter(file)
-  } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error
-    const issue = {
-      path: [],
-      message: `${file} cannot be read: ${error.message}`,
-      fix: 'name another file, or run "sekisho init" to write this one',
-    }
-    return { ok: false, text: '', issues: [issue], summary: '' }
-  }
+  const loaded = await loadRouter(file)
   if (!loaded.ok) return { ok: false, text: loaded.text, issues: loaded.issues, summary: '' }
   const networks = loaded.router.networks.map(({ name, prefix }) => `${name} ${prefix}`).join(', ')
   const owners = new Set(loaded.desired.services.map(({ owner }) => owner))

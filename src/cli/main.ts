@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import pkg from '../../package.json' with { type: 'json' }
 import { applyCommand } from './apply.ts'
 import { bundleCommand } from './bundle.ts'
 import { checkCommand } from './check.ts'
@@ -13,6 +14,7 @@ import { testCommand } from './test.ts'
 
 const program = new Command('sekisho')
   .description('A home or small-office router from one file, router.yaml')
+  .version(pkg.version)
   .showHelpAfterError()
   .addCommand(initCommand())
   .addCommand(checkCommand())

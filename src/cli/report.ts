@@ -17,17 +17,7 @@ export async function loadOrReport(
   json: boolean,
 ): Promise<Extract<LoadedRouter, { ok: true }> | undefined> {
   const file = routerFile(named)
-  let loaded: LoadedRouter
-  try {
-    loaded = await loadRouter(file)
-  } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error
-    process.stderr.write(
-      `${file} cannot be read: ${error.message}. Fix: name the file, or run "sekisho init"\n`,
-    )
-    process.exitCode = 1
-    return undefined
-  }
+  const loaded = await loadRouter(file)
   const issues = loaded.ok ? loaded.warnings : loaded.issues
   if (json && !loaded.ok)
     process.stdout.write(`${JSON.stringify({ ok: false, issues: issuesJson(issues) }, null, 2)}\n`)
