@@ -82,7 +82,17 @@ export interface Inventory {
   /** Values of keys before we first set them. */
   readonly savedSysctls: Readonly<Record<string, string>>
   readonly sysctls: Readonly<Record<string, string | undefined>>
-  readonly units: Readonly<Record<string, { readonly active: string; readonly load: string }>>
+  readonly units: Readonly<
+    Record<
+      string,
+      {
+        readonly active: string
+        readonly load: string
+        /** It still runs the release before the last installation. */
+        readonly outdated?: boolean
+      }
+    >
+  >
   readonly nft: string | undefined
   /** undefined while Docker does not answer. */
   readonly services: Readonly<Record<string, ObservedService>> | undefined

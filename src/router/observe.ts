@@ -109,15 +109,30 @@ function unitNames(desired: DesiredState, current: GenerationOnDisk | undefined)
 
 async function observeUnits(host: Host, names: readonly string[]): Promise<Inventory['units']> {
   if (names.length === 0) return {}
-  const { stdout } = await host.exec(['systemctl', 'show', '--property=Id,LoadState,ActiveState', ...names])
-  const units: Record<string, { active: string; load: string }> = {}
+  const properties = '--property=Id,LoadState,ActiveState,MainPID'
+  const { stdout } = await host.exec(['systemctl', 'show', properties, ...names])
+  const units: Record<string, Inventory['units'][string]> = {}
   for (const block of stdout.split(/\n\n+/)) {
-    const id = /^Id=(.*)$/m.exec(block)?.[1]
-    const active = /^ActiveState=(.*)$/m.exec(block)?.[1]
-    const load = /^LoadState=(.*)$/m.exec(block)?.[1]
-    if (id !== undefined) units[id] = { active: active ?? '', load: load ?? '' }
+    const value = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(block)?.[1]
+    const id = value('Id')
+    if (id === undefined) continue
+    const outdated = await isOutdated(host, value('MainPID') ?? '0')
+    units[id] = {
+      active: value('ActiveState') ?? '',
+      load: value('LoadState') ?? '',
+      ...(outdated && { outdated }),
+    }
   }
   return units
+}
+
+/** Whether a process runs from another release than the one that is installed now. */
+async function isOutdated(host: Host, pid: string): Promise<boolean> {
+  const exe = pid === '0' ? undefined : await host.stat(`/proc/${pid}/exe`).catch(() => undefined)
+  const release = await host.stat(`${PATHS.install}/current`)
+  if (exe?.kind !== 'link' || release?.kind !== 'link' || !exe.target.startsWith(`${PATHS.install}/`))
+    return false
+  return !exe.target.startsWith(`${PATHS.install}/${release.target}/`)
 }
 
 /** Our containers by service; undefined when Docker does not answer. */
