@@ -3,6 +3,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
+import { ensurePackages } from '../build/debian.ts'
 
 /** What a part of the test run came to; `failed` counts skipped tests and files that did not load as well. */
 interface Tally {
@@ -29,6 +30,9 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
 }
 const PROJECTS = Object.keys(FILES)
 
+/** What the tests of single parts run on this machine; the lab brings its own. */
+const TOOLS = ['nftables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
+
 export interface TestOptions {
   /** Part names: lint, a linter, unit, parts, lab, or part of a test file's path. None means everything. */
   readonly names: readonly string[]
@@ -41,6 +45,7 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
   // A lab of its own, so that the one a developer looks at stays as it is.
   const lab = process.env.SEKISHO_LAB ?? `test-${process.pid}`
   const env = { ...process.env, SEKISHO_LAB: lab, ...(full && { SEKISHO_FULL: '1' }) }
+  await ensurePackages(TOOLS, (line) => process.stdout.write(`${line}\n`))
   const tallies: Tally[] = []
   for (const [name, argv] of Object.entries(LINTERS)) {
     if (names.length > 0 && !names.includes('lint') && !names.includes(name)) continue
