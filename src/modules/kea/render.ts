@@ -29,9 +29,11 @@ export function renderKea(ctx: Context<KeaConfig>): string {
         interfaces: INCLUDE,
         // Clients without an address cannot be answered through an ordinary socket.
         'dhcp-socket-type': 'raw',
-        // A port without a carrier cannot be listened to: try again until someone plugs a cable in.
+        // A port without a carrier cannot be listened to: try again until someone plugs a cable in, and soon enough
+        // for the first DISCOVER. Clients send their second one 4 s later, and then look for 5 s whether the address
+        // is free (RFC 2131 section 4.1, RFC 5227 section 2.1).
         'service-sockets-max-retries': 4_294_967_295,
-        'service-sockets-retry-wait-time': 3000,
+        'service-sockets-retry-wait-time': 300,
       },
       'control-socket': { 'socket-type': 'unix', 'socket-name': `/run/kea/${SOCKET}` },
       'lease-database': {
@@ -66,7 +68,7 @@ export function renderKea(ctx: Context<KeaConfig>): string {
       subnet4: networks.map((network) => subnet(network, ctx)),
       loggers: [
         logger('kea-dhcp4', 'INFO'),
-        // A LAN port without a cable would be a warning every three seconds, for years.
+        // A LAN port without a cable would be a warning at every try, for years.
         logger('kea-dhcp4.dhcpsrv', 'ERROR'),
         // The health check and sekishod ask several times a minute.
         logger('kea-dhcp4.commands', 'WARN'),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import { count } from '../support/counts.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
@@ -227,6 +227,29 @@ describe('what was changed by hand is seen by plan and mended by apply', () => {
     expect(await plan()).toMatchObject({ code: 0 })
     await expectForwarding(20_000)
   })
+})
+
+test('after another release was installed, apply makes the host agent run it', async () => {
+  const release = (await lab.router.execOk(['readlink', '/opt/sekisho/current'])).trim()
+  const use = (name: string) => lab.router.execOk(['ln', '-sfn', name, '/opt/sekisho/current'])
+  onTestFinished(async () => {
+    await use(release)
+    await lab.router.execOk(['rm', '-rf', '/opt/sekisho/9.9.9-test'])
+  })
+  await lab.router.execOk(['cp', '-al', `/opt/sekisho/${release}`, '/opt/sekisho/9.9.9-test'])
+  await use('9.9.9-test')
+  const agent = async () => {
+    const pid = await lab.router.execOk(['systemctl', 'show', '-P', 'MainPID', 'sekishod'])
+    return lab.router.execOk(['readlink', `/proc/${pid.trim()}/exe`])
+  }
+  expect(await agent()).toContain(release)
+  expect(await plan()).toMatchObject({
+    code: 2,
+    stdout: expect.stringContaining('restarts sekishod.service, which runs the release before'),
+  })
+  expect(await lab.apply()).toMatchObject({ code: 0 })
+  expect(await agent()).toContain('9.9.9-test')
+  expect(await plan()).toMatchObject({ code: 0 })
 })
 
 describe('many applies', () => {
