@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { AgentConfig } from '../router/render/agent.ts'
 import { AdvertiseJob } from './advertise-job.ts'
+import { DelegatedJob } from './delegated-job.ts'
 import { HolderStore } from './holder-store.ts'
 import { JobLoop } from './job-loop.ts'
 import { NamesJob } from './names-job.ts'
@@ -26,17 +27,21 @@ export class Agent {
   readonly #closers: (() => void)[] = []
   readonly #outcomes: Record<string, JobStatus> = {}
   readonly #log: (line: string) => void
+  readonly #delegated: DelegatedJob
 
   constructor(config: AgentConfig, paths: AgentPaths, startedAt: string, log: (line: string) => void) {
     this.#log = log
+    this.#delegated = new DelegatedJob(config.wan.device)
 
     const names = this.#names(config, paths)
     const advertise = new AdvertiseJob(config, paths.networkd)
     const advertiseLoop = this.#loop('advertise', () => advertise.run(), 2000)
+    const delegatedLoop = this.#loop('delegated', () => this.#delegated.run(), 2000)
     const resolvConf = new ResolvConfJob(config, join(paths.run, 'resolv.conf'), paths.links, () => {
       // networkd writes a link's state whenever anything about the link changed: a hint for every job.
       resolvConfLoop.poke()
       advertiseLoop.poke()
+      delegatedLoop.poke()
       statusLoop.poke()
     })
     const resolvConfLoop = this.#loop('resolv.conf', () => resolvConf.run(), 30_000)
@@ -54,10 +59,11 @@ export class Agent {
     for (const loop of this.#loops) loop.start()
   }
 
-  /** Ends every job; files and names stay as they are, for whoever comes next. */
+  /** Ends every job; files and names stay as they are, for whoever comes next, and only our routes go. */
   async stop(): Promise<void> {
     for (const close of this.#closers) close()
     await Promise.all(this.#loops.map((loop) => loop.stop()))
+    await this.#delegated.clear().catch((error: unknown) => this.#log(`routes stay: ${String(error)}`))
   }
 
   #names(config: AgentConfig, paths: AgentPaths): NamesJob | undefined {
