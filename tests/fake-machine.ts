@@ -55,6 +55,8 @@ export class FakeMachine {
   readonly calls: string[] = []
   readonly root: string
   nft: string | undefined
+  /** Policies of base chains of others, by "FAMILY TABLE NAME"; those of Docker have its own chains beside them. */
+  readonly policies = new Map<string, string>()
   images = new Set<string>()
   changes = 0
   failAt = 0
@@ -122,6 +124,7 @@ export class FakeMachine {
       files: this.tree(''),
       units: Object.fromEntries([...this.units].sort(([a], [b]) => (a < b ? -1 : 1))),
       nft: this.nft,
+      policies: Object.fromEntries(this.policies),
       containers: Object.fromEntries([...this.containers].sort(([a], [b]) => (a < b ? -1 : 1))),
     }
   }
@@ -214,6 +217,12 @@ export class FakeMachine {
   }
 
   #nft(args: readonly string[]): ExecResult {
+    if (args.includes('chains')) return ok(JSON.stringify({ nftables: this.#chains() }))
+    if (args[0] === 'add') {
+      const policy = /policy (\w+);/.exec(args.at(-1) ?? '')?.[1] ?? ''
+      this.policies.set(args.slice(2, 5).join(' '), policy)
+      return ok()
+    }
     if (args.includes('list'))
       return this.nft === undefined
         ? { code: 1, stdout: '', stderr: 'No such file' }
@@ -225,6 +234,15 @@ export class FakeMachine {
       this.nft = undefined
     }
     return ok()
+  }
+
+  #chains(): object[] {
+    return [...this.policies].flatMap(([place, policy]) => {
+      const [family, table, name = ''] = place.split(' ')
+      const base = { family, table, name, type: 'filter', hook: name.toLowerCase(), prio: 0, policy }
+      const dockers = table === 'filter' ? [{ chain: { family, table, name: 'DOCKER-USER' } }] : []
+      return [{ chain: base }, ...dockers]
+    })
   }
 
   #docker(args: readonly string[]): ExecResult {

@@ -3,6 +3,7 @@
 # usage: host.sh NAME TREE, already in new network, mount and UTS namespaces
 set -eu
 name=$1 tree=$2 live=/run/hosts/$1
+bash "$(dirname "$0")/kernel-defaults.sh"
 mkdir -p "$live/upper" "$live/work" "$live/root"
 mount -t overlay "lab-$name" -o "lowerdir=$tree,upperdir=$live/upper,workdir=$live/work" "$live/root"
 cd "$live/root"

@@ -3,6 +3,7 @@
 # the previous boot's rules survives. A reboot from inside begins again; power-off, or a kill, ends it.
 # usage: machine.sh DISK TREE CGROUP_PROCS_FILE... -- PORT=MAC...
 set -u
+kernel=$(dirname "$0")/kernel-defaults.sh
 disk=$1 tree=$2
 shift 2
 while [ "$1" != -- ]; do
@@ -21,6 +22,8 @@ while :; do
   holder=$!
   until [ "$(readlink /proc/$holder/ns/net)" != "$before" ]; do sleep 0.02; done
   namespace=$(readlink /proc/$holder/ns/net)
+  # Before there are ports: they begin with what "default" says.
+  nsenter --net=/proc/$holder/ns/net bash "$kernel"
   for cable; do ip link set "${cable%%=*}" netns $holder; done
 
   # No clock: the machine would set that of the building machine.

@@ -58,6 +58,8 @@ function machine(): FakeMachine {
       'nftables.service': { enabled: true, active: true },
     },
   })
+  // As Docker leaves it where it was the one to switch forwarding on.
+  fake.policies.set('ip filter FORWARD', 'drop')
   return fake
 }
 
@@ -207,6 +209,7 @@ describe('apply', () => {
     expect(at('becomes current')).toBeGreaterThan(at("dns's file"))
     expect(at('forwarded')).toBeGreaterThan(at('firewall table'))
     expect(at('firewall table')).toBeGreaterThan(at('reconfigures'))
+    expect(at('FORWARD from drop to accept')).toBeGreaterThan(at('firewall table'))
     expect(at('containers:')).toBeGreaterThan(at('Docker restarts'))
     expect(at('Docker restarts')).toBeGreaterThan(at('forwarded'))
   })
@@ -323,6 +326,7 @@ describe('apply', () => {
     fake.delete('/etc/systemd/network/10-sekisho-wan.network')
     fake.put('/etc/rsyslog.d/50-log.conf', 'edited\n')
     fake.put('/proc/sys/net/ipv4/ip_forward', '0\n')
+    fake.policies.set('ip filter FORWARD', 'drop')
     fake.nft = undefined
     fake.containers.delete('dns')
     const result = await run(fake, desired())
@@ -332,6 +336,31 @@ describe('apply', () => {
     fake.delete('/etc/sekisho/saved/files/etc/rsyslog.d')
     expect(look(fake)).toEqual(before)
     expect(await run(fake, desired())).toMatchObject({ changed: false })
+  })
+
+  it('sees that Docker drops again, and mends it alone', async () => {
+    const fake = machine()
+    await run(fake, desired())
+    expect(fake.policies.get('ip filter FORWARD')).toBe('accept')
+    fake.policies.set('ip filter FORWARD', 'drop')
+    const result = await run(fake, desired())
+    expect(result.plan?.steps.map((step) => step.says)).toEqual([
+      'sets the policy of ip filter FORWARD from drop to accept: Docker would drop what our firewall lets through, which itself denies what it does not know',
+    ])
+    expect(await run(fake, desired())).toMatchObject({ changed: false })
+  })
+
+  it("does not touch a machine with another's default deny, and says what to do", async () => {
+    const fake = machine()
+    await run(fake, desired())
+    fake.policies.set('inet mine FORWARD', 'drop')
+    const before = look(fake)
+    expect(await run(fake, desired({ rule: 2 }))).toMatchObject({
+      ok: false,
+      stage: 'plan',
+      details: [expect.stringMatching(/^the chain inet mine FORWARD .* Fix: .*nft delete table inet mine$/)],
+    })
+    expect(look(fake)).toEqual(before)
   })
 
   it('lets a second apply wait or refuse', async () => {
@@ -348,6 +377,7 @@ describe('apply', () => {
     expect(fake.text('/etc/network/interfaces')).toBe(INTERFACES)
     expect(fake.units.get('nftables.service')).toEqual({ enabled: true, active: true })
     expect(fake.units.get('systemd-networkd.service')).toEqual({ enabled: false, active: false })
+    expect(fake.policies.get('ip filter FORWARD')).toBe('drop')
     expect(fake.tree('/etc/systemd/network')).toHaveProperty('/etc/systemd/network/05-mine.network')
   })
 

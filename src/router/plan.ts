@@ -148,8 +148,10 @@ const PHASES: readonly Action['do'][] = [
 /** Puts steps into the order in which they are done; undoing a takeover waits until networkd has let go. */
 function inOrder(steps: readonly Step[]): Step[] {
   const rank = (step: Step) => {
-    if (step.do === 'takeover' && step.undo) return PHASES.indexOf('networkd') + 0.5
     // Packets are forwarded only while the firewall is there.
+    if (step.do === 'takeover' && step.action.kind === 'accept-policy')
+      return PHASES.indexOf('firewall') + (step.undo ? -0.25 : 0.5)
+    if (step.do === 'takeover' && step.undo) return PHASES.indexOf('networkd') + 0.5
     if (step.do === 'sysctl' && isForwarding(step.key))
       return PHASES.indexOf('firewall') + (step.ownedAfter ? 0.5 : -0.5)
     return PHASES.indexOf(step.do)

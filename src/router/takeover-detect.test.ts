@@ -22,7 +22,10 @@ async function blockers(cgroup: string, dockerState: string, ownContainers: read
     ss: 'udp UNCONN 0 0 10.0.0.1:53 0.0.0.0:* users:(("unbound",pid=7,fd=3))\n',
     systemctl: `Id=docker.service\nLoadState=loaded\nActiveState=${dockerState}\nUnitFileState=enabled\n`,
   }
-  const exec: Exec = async ([program = '']) => ({ code: 0, stdout: answers[program] ?? '', stderr: '' })
+  const exec: Exec = async ([program = '']) => {
+    const stdout = answers[program]
+    return { code: stdout === undefined ? 127 : 0, stdout: stdout ?? '', stderr: '' }
+  }
   const found = await detectTakeover(createHost({ root, exec, durable: false }), {
     devices: new Set(),
     listens: [{ protocol: 'udp', port: 53 }],

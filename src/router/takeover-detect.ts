@@ -3,6 +3,7 @@ import type { Listen } from './module.ts'
 import type { TakeoverAction } from './takeover.ts'
 import { readTakeover, TAKEOVER_SAVED } from './takeover.ts'
 import { withoutDevices } from './takeover-ifupdown.ts'
+import { policyFindings } from './takeover-policy.ts'
 
 export interface TakeoverQuery {
   /** Devices that our networkd files match. */
@@ -47,14 +48,21 @@ const SERVERS: Readonly<Record<number, readonly string[]>> = {
 export async function detectTakeover(host: Host, query: TakeoverQuery): Promise<TakeoverFindings> {
   const { actions: units, blockers } = await unitActions(host, query)
   const sockets = await socketBlockers(host, query, units)
+  const leaving = units.flatMap((unit) => (unit.kind === 'disable-unit' && unit.wasActive ? [unit.unit] : []))
+  const policies = await policyFindings(host, new Set(leaving))
   const actions = [
     ...(await ifupdownActions(host, query.devices)),
     ...(await netplanActions(host)),
     ...(await networkdFileActions(host, query.devices)),
     ...(await clientActions(host, query.devices)),
     ...units,
+    ...policies.actions,
   ]
-  return { actions, lapsed: await lapsedActions(host, query), blockers: [...blockers, ...sockets] }
+  return {
+    actions,
+    lapsed: await lapsedActions(host, query),
+    blockers: [...blockers, ...sockets, ...policies.blockers],
+  }
 }
 
 async function lapsedActions(host: Host, { listens }: TakeoverQuery): Promise<TakeoverAction[]> {

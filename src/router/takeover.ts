@@ -1,6 +1,7 @@
 import type { Host } from './host.ts'
 import { removeEmptyParents } from './host.ts'
 import { PATHS } from './paths.ts'
+import { type ChainPlace, chainName, setPolicy } from './takeover-policy.ts'
 
 /*
  * A machine that becomes a router was something else before. What would fight us is set aside so that it can be
@@ -33,6 +34,12 @@ export type TakeoverAction =
     }
   | { readonly kind: 'move-file'; readonly path: string; readonly savedAs: string; readonly why: string }
   | { readonly kind: 'stop-process'; readonly pid: number; readonly name: string; readonly why: string }
+  | {
+      /** A base chain whose policy is drop accepts instead. */
+      readonly kind: 'accept-policy'
+      readonly chain: ChainPlace
+      readonly why: string
+    }
 
 interface TakeoverRecord {
   readonly version: 1
@@ -71,6 +78,8 @@ export async function doTakeover(host: Host, action: TakeoverAction): Promise<vo
       return host.rename(action.path, action.savedAs)
     case 'stop-process':
       return stopProcess(host, action.pid)
+    case 'accept-policy':
+      return setPolicy(host, action.chain, 'accept')
   }
 }
 
@@ -103,6 +112,9 @@ export async function undoTakeover(host: Host, action: TakeoverAction): Promise<
       await removeEmptyParents(host, action.savedAs, '/etc/sekisho')
       break
     case 'stop-process':
+      break
+    case 'accept-policy':
+      await setPolicy(host, action.chain, 'drop')
       break
   }
   await record(host, (done) => done.filter((other) => !sameAction(other, action)))
@@ -167,8 +179,16 @@ async function record(
     await host.remove(TAKEOVER_RECORD)
     return
   }
-  // In one order whatever was undone and done again: files first, so that giving back ends with them.
-  const order = ['ifupdown', 'move-file', 'stop-process', 'disable-unit', 'enable-unit']
+  // In one order whatever was undone and done again: giving back goes from last to first, and ends with files, and
+  // with the policy, which firewalls and Docker would set anew when they start.
+  const order = [
+    'accept-policy',
+    'ifupdown',
+    'move-file',
+    'stop-process',
+    'disable-unit',
+    'enable-unit',
+  ] satisfies TakeoverAction['kind'][]
   const sorted = done.toSorted(
     (a, b) =>
       order.indexOf(a.kind) - order.indexOf(b.kind) || (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1),
@@ -196,6 +216,8 @@ export function describeGivenBack(action: TakeoverAction): string {
       return `gives back ${action.path}`
     case 'stop-process':
       return `leaves ${action.name} to whoever started it`
+    case 'accept-policy':
+      return `gives ${chainName(action.chain)} its policy drop back`
   }
 }
 
@@ -212,5 +234,7 @@ export function describeTakeover(action: TakeoverAction): string {
       return `moves ${action.path} to ${PATHS.config.replace(/\/[^/]*$/, '')}/saved: ${action.why}`
     case 'stop-process':
       return `stops ${action.name} (process ${action.pid}): ${action.why}`
+    case 'accept-policy':
+      return `sets the policy of ${chainName(action.chain)} from drop to accept: ${action.why}`
   }
 }
