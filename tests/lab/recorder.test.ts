@@ -73,8 +73,8 @@ test('a stranger at the WAN is on record, with port and address', async () => {
   expect(drop).toMatchObject({
     logPrefix: expect.stringMatching(/^sekisho:drop:/) as unknown,
     ingressInterface: 'wan0',
-    sourceIPv4Address: WAN.attacker4,
-    destinationIPv4Address: WAN.router4,
+    sourceAddress: WAN.attacker4,
+    destinationAddress: WAN.router4,
     protocolIdentifier: 6,
     tcpControlBits: 2,
   })

@@ -75,8 +75,8 @@ test('a datagram from the WAN', async () => {
     ingressInterface: 'wan0',
     sourceMacAddress: '02:00:5e:50:00:01',
     ipVersion: 4,
-    sourceIPv4Address: WAN.attacker4,
-    destinationIPv4Address: WAN.router4,
+    sourceAddress: WAN.attacker4,
+    destinationAddress: WAN.router4,
     protocolIdentifier: 17,
     sourceTransportPort: 40_123,
     destinationTransportPort: to,
@@ -96,8 +96,8 @@ test('a connection from the WAN to a host inside, over IPv6', async () => {
     ingressInterface: 'wan0',
     egressInterface: 'br-home',
     ipVersion: 6,
-    sourceIPv6Address: WAN.attacker6,
-    destinationIPv6Address: laptop.gua,
+    sourceAddress: WAN.attacker6,
+    destinationAddress: laptop.gua,
     protocolIdentifier: 6,
     destinationTransportPort: to,
     tcpControlBits: 2,
@@ -111,8 +111,8 @@ test('a connection from guest into home', async () => {
     logPrefix: 'sekisho:drop:forward:guest',
     ingressInterface: 'lan1',
     egressInterface: 'br-home',
-    sourceIPv4Address: guest1.v4,
-    destinationIPv4Address: laptop.v4,
+    sourceAddress: guest1.v4,
+    destinationAddress: laptop.v4,
     protocolIdentifier: 6,
     ipTTL: 63,
   })
@@ -128,8 +128,8 @@ test('a spoofed source', async () => {
   expect((await records(to))[0]).toMatchObject({
     logPrefix: 'sekisho:drop:source:wan',
     ingressInterface: 'wan0',
-    sourceIPv4Address: '10.0.0.77',
-    destinationIPv4Address: WAN.router4,
+    sourceAddress: '10.0.0.77',
+    destinationAddress: WAN.router4,
   })
 })
 
