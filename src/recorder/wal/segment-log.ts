@@ -117,7 +117,6 @@ export class SegmentLog {
 
   async close(): Promise<void> {
     await this.#current?.segment.close()
-    this.#current = undefined
   }
 
   /** Reads a segment's positions; true when it had them. The newest one is gone on with. */
