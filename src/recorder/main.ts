@@ -8,7 +8,7 @@ import { DropsSource } from './sources/drops/listen.ts'
 import type { Source } from './sources/source.ts'
 import { SyslogSource } from './sources/syslog/listen.ts'
 import { sourceStatus, writeStatus } from './status.ts'
-import { Store } from './store/store.ts'
+import { Wal } from './wal/wal.ts'
 
 /*
  * The recorder: `main.ts SETTINGS.json NFLOG`, where NFLOG is the descriptor of an open NFLOG socket, or why there
@@ -16,22 +16,22 @@ import { Store } from './store/store.ts'
  */
 
 const STATUS_MS = 5000
+const MIN_SEGMENT_BYTES = 1024 * 1024
+const MAX_SEGMENT_BYTES = 32 * 1024 * 1024
 
 async function main(settingsPath: string, nflog: string): Promise<void> {
   const settings = parseSettings(await readFile(settingsPath, 'utf8'))
-  const store = await Store.open({
-    root: settings.data,
-    retentionDays: settings.retentionDays,
-    maxBytes: settings.maxBytes,
-  })
+  const wal = await Wal.open({ data: settings.data, ...walLimits(settings.maxBytes) })
+  const { segments, frames } = wal.recovered
+  log('start', `log: read ${frames} frames of ${segments} segments`)
   // Drops first: the kernel does not wait.
   const sources: Source[] = [
-    await startDrops(nflog, store),
-    await SyslogSource.start(settings.syslog.address, settings.syslog.port, store),
-    await DockerSource.start(settings.dockerContainers, store),
+    await startDrops(nflog, wal),
+    await SyslogSource.start(settings.syslog.address, settings.syslog.port, wal),
+    await DockerSource.start(settings.dockerContainers, wal),
   ]
   const since = new Date().toISOString()
-  const report = (): Promise<void> => reportStatus(settings, store, sources, since)
+  const report = (): Promise<void> => reportStatus(settings, wal, sources, since)
   await report()
   // Soon once more: a source is up when it has looked around for the first time.
   setTimeout(() => void report(), 500).unref()
@@ -43,7 +43,7 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
     stopping = true
     clearInterval(timer)
     await Promise.all(sources.map((source) => source.stop()))
-    const stored = await store.close()
+    const stored = await wal.close()
     await report()
     // A pending poll(2) would hold the exit for its timeout, nothing is lost by leaving now.
     process.exit(stored ? 0 : 1)
@@ -51,8 +51,14 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop())
 }
 
-async function startDrops(nflog: string, store: Store): Promise<Source> {
-  if (/^\d+$/.test(nflog)) return DropsSource.start(new NetlinkSocket(Number(nflog)), store)
+/** Half of what all records may take is the log's, for the time in which nothing can be converted. */
+function walLimits(maxBytes: number): { readonly maxBytes: number; readonly segmentBytes: number } {
+  const segmentBytes = Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, Math.floor(maxBytes / 16)))
+  return { maxBytes: maxBytes / 2, segmentBytes }
+}
+
+async function startDrops(nflog: string, wal: Wal): Promise<Source> {
+  if (/^\d+$/.test(nflog)) return DropsSource.start(new NetlinkSocket(Number(nflog)), wal)
   log('drops', `drops: ${nflog}`)
   return {
     name: 'drops',
@@ -65,7 +71,7 @@ async function startDrops(nflog: string, store: Store): Promise<Source> {
 
 async function reportStatus(
   settings: Settings,
-  store: Store,
+  wal: Wal,
   sources: readonly Source[],
   since: string,
 ): Promise<void> {
@@ -74,9 +80,8 @@ async function reportStatus(
       version: 1,
       since,
       time: new Date().toISOString(),
-      storedBytes: store.bytes,
-      maxBytes: settings.maxBytes,
-      ...(store.error !== undefined && { storeError: store.error }),
+      ...(wal.error !== undefined && { storeError: wal.error }),
+      log: await wal.status(),
       sources: Object.fromEntries(sources.map((source) => [source.name, sourceStatus(source)])),
     })
   } catch (error) {

@@ -1,6 +1,7 @@
+import { writeFileAtomic } from './atomic-file.ts'
 import type { Counts } from './counters.ts'
 import type { Source } from './sources/source.ts'
-import { writeFileAtomic } from './store/atomic-file.ts'
+import type { WalStatus } from './wal/wal.ts'
 
 /** What `sekisho status` and the health check read. */
 export interface RecorderStatus {
@@ -8,8 +9,7 @@ export interface RecorderStatus {
   /** When the process started and when this was written: RFC 3339, UTC. */
   readonly since: string
   readonly time: string
-  readonly storedBytes: number
-  readonly maxBytes: number
+  readonly log: WalStatus
   /** Why records cannot be stored at the moment, if so. */
   readonly storeError?: string
   readonly sources: Readonly<Record<string, SourceStatus>>

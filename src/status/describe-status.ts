@@ -29,6 +29,9 @@ export function describeStatus(status: RouterStatus): string {
   if (recorder) {
     rows.push([])
     if (recorder.storeError !== undefined) rows.push(['!', 'records', '', recorder.storeError])
+    const { segments, rows: lost } = recorder.log.dropped
+    if (segments > 0)
+      rows.push(['!', 'records', '', `${lost} deleted unconverted: the log was over its budget`])
     for (const [source, counts] of Object.entries(recorder.sources)) {
       const { received, stored, dropped, malformed } = counts
       const words = `${received} received, ${stored} stored, ${dropped} dropped, ${malformed} malformed`

@@ -41,7 +41,11 @@ const Agent = z.object({
   names: z.object({ count: z.number(), leases: z.number() }).optional(),
   jobs: z.record(z.string(), z.object({ ok: z.boolean(), lastError: z.string().optional() })),
 })
-const Recorder = z.object({ storeError: z.string().optional(), sources: z.record(z.string(), Counts) })
+const Recorder = z.object({
+  storeError: z.string().optional(),
+  log: z.object({ dropped: z.object({ segments: z.number(), rows: z.number() }) }),
+  sources: z.record(z.string(), Counts),
+})
 
 export interface RouterStatus {
   readonly hostname: string

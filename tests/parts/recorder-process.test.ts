@@ -1,13 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { KindName } from '../../src/recorder/records/kinds.ts'
 import type { RecorderStatus } from '../../src/recorder/status.ts'
+import { loggedRecords } from '../recorder-log.ts'
 
 /*
  * The whole process as its container starts it, in network and mount namespaces of its own: real NFLOG, real sockets, a
@@ -97,17 +99,8 @@ async function status(): Promise<RecorderStatus> {
 }
 
 /** A kind's records; the disk is seen through the namespace. */
-async function stored(kind: string): Promise<Record<string, unknown>[]> {
-  const data = join(`/proc/${holder.pid}/root`, root, 'data')
-  const files = (await readdir(data, { recursive: true })).filter(
-    (name) => name.startsWith(`kind=${kind}/`) && name.endsWith('.ndjson'),
-  )
-  const texts = await Promise.all(files.toSorted().map((file) => readFile(join(data, file), 'utf8')))
-  return texts
-    .join('')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
+function stored(kind: KindName): Promise<Record<string, unknown>[]> {
+  return loggedRecords(join(`/proc/${holder.pid}/root`, root, 'data'), kind)
 }
 
 /** Runs a program text of Node inside. */
@@ -166,7 +159,7 @@ it('records dropped packets without a capability: as many as the firewall counte
   expect(records[0]).toMatchObject({
     logPrefix: 't:',
     ingressInterface: 'lo',
-    sourceIPv6Address: '::1',
+    sourceAddress: '::1',
     destinationTransportPort: 9999,
     protocolIdentifier: 17,
   })
@@ -192,11 +185,11 @@ it('stores each line of a container once, killed again and again', async () => {
   await writer
   await start()
   await expect
-    .poll(async () => (await stored('docker')).length, { timeout: 20_000 })
+    .poll(async () => (await stored('container')).length, { timeout: 20_000 })
     .toBeGreaterThanOrEqual(n)
   expect(await end('SIGTERM')).toBe(0)
-  expect((await stored('docker')).map(({ log }) => log)).toEqual(numbers(n).map((i) => `line ${i}`))
-  expect((await status()).sources.docker).toMatchObject({ malformed: 0, dropped: 0, details: { gaps: 0 } })
+  expect((await stored('container')).map(({ log }) => log)).toEqual(numbers(n).map((i) => `line ${i}`))
+  expect((await status()).sources.container).toMatchObject({ malformed: 0, dropped: 0, details: { gaps: 0 } })
 }, 60_000)
 
 it('goes on over a full disk: senders that can wait lose nothing, the others are counted', async () => {
@@ -239,12 +232,12 @@ it('goes on over a full disk: senders that can wait lose nothing, the others are
   await inside('rm', [filler])
   await inside('mount', ['-o', 'remount,size=64m', join(root, 'data')])
   await tcp
-  await expect.poll(async () => (await stored('docker')).length, { timeout: 15_000 }).toBe(200)
+  await expect.poll(async () => (await stored('container')).length, { timeout: 15_000 }).toBe(200)
   await expect.poll(async () => (await status()).sources.syslog?.stored, { timeout: 15_000 }).toBe(count)
   expect(await end('SIGTERM')).toBe(0)
-  const { syslog, docker } = (await status()).sources
+  const { syslog, container } = (await status()).sources
   expect(syslog).toMatchObject({ received: count + 500, stored: count, dropped: 500, malformed: 0 })
-  expect(docker).toMatchObject({ received: 200, stored: 200, dropped: 0 })
+  expect(container).toMatchObject({ received: 200, stored: 200, dropped: 0 })
   const messages = (await stored('syslog')).map(({ msg }) => Number.parseInt(String(msg), 10))
   expect(messages).toEqual(numbers(count))
 }, 90_000)

@@ -1,7 +1,7 @@
 /**
  * A packet that the firewall dropped (kind "drops"). Names are IPFIX information elements (IANA registry), with
- * two differences: interfaces carry their names, because an index means nothing after a restart, and
- * `logPrefix` is the prefix of the nft rule that dropped the packet.
+ * these differences: interfaces carry their names, because an index means nothing after a restart, an address or an
+ * ICMP type is one field for both IP versions, and `logPrefix` is the prefix of the nft rule that dropped the packet.
  */
 export interface DropRecord {
   readonly time: string
@@ -11,19 +11,17 @@ export interface DropRecord {
   readonly sourceMacAddress?: string
   readonly dot1qVlanId?: number
   readonly ipVersion?: 4 | 6
-  readonly sourceIPv4Address?: string
-  readonly destinationIPv4Address?: string
-  readonly sourceIPv6Address?: string
-  readonly destinationIPv6Address?: string
+  /** sourceIPv4Address or sourceIPv6Address, and so on: one field for both versions. */
+  readonly sourceAddress?: string
+  readonly destinationAddress?: string
   readonly protocolIdentifier?: number
   readonly sourceTransportPort?: number
   readonly destinationTransportPort?: number
   /** The low 8 bits of the TCP flags: 2 is SYN. */
   readonly tcpControlBits?: number
-  readonly icmpTypeIPv4?: number
-  readonly icmpCodeIPv4?: number
-  readonly icmpTypeIPv6?: number
-  readonly icmpCodeIPv6?: number
+  /** icmpTypeIPv4 or icmpTypeIPv6, icmpCodeIPv4 or icmpCodeIPv6: `ipVersion` says which. */
+  readonly icmpType?: number
+  readonly icmpCode?: number
   /** Bytes, from the IP header. */
   readonly ipTotalLength?: number
   /** TTL, or the hop limit of IPv6. */

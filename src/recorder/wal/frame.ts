@@ -4,9 +4,9 @@ import type { KindName } from '../records/kinds.ts'
 /*
  * A write-ahead segment is HEADER, then frames. A frame is what one source brought to the disk at once:
  *
- *   u32 LE  length of meta and body in bytes, plus 2
+ *   u32 LE  length of meta and body in bytes, plus 4
  *   u32 LE  CRC-32 (zlib's) of all that follows
- *   u16 LE  length of meta
+ *   u32 LE  length of meta
  *   meta    JSON, UTF-8: FrameMeta
  *   body    NDJSON lines, or a raw chunk as a sender gave it
  *
@@ -19,6 +19,8 @@ export const HEADER = Buffer.from('SKWAL\x00\x00\x01', 'latin1')
 export const FRAME_HEAD_BYTES = 8
 /** A frame beyond this is not ours: larger input is split, or refused, by its source. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024
+/** Bytes of the field that holds the length of meta. */
+const META_LENGTH_BYTES = 4
 
 export interface FrameMeta {
   /** When it was taken, milliseconds since 1970. */
@@ -28,9 +30,13 @@ export interface FrameMeta {
   readonly kind?: KindName
   /** How many records. */
   readonly rows?: number
+  /** The earliest and the latest time of its records, milliseconds since 1970: who asks for others passes it over. */
+  readonly times?: readonly [number, number]
   /** For a source that can be read again: how far it has been stored, with this frame. */
   readonly source?: string
   readonly position?: unknown
+  /** In the first frame of a segment: the position of every source when the segment began. */
+  readonly positions?: Readonly<Record<string, unknown>>
   /** For encoding "forward". */
   readonly forward?: ForwardChunk
 }
@@ -50,30 +56,35 @@ export interface Frame {
   readonly body: Buffer
 }
 
-/** The frame's bytes, in pieces to be written one after the other; `body` is not copied. */
+/** The frame's bytes, in pieces to be written one after the other; `body` is not copied. Throws when it is too large. */
 export function encodeFrame(meta: FrameMeta, body: Buffer): Buffer[] {
   const text = Buffer.from(JSON.stringify(meta))
-  if (text.length > 0xffff) throw new Error(`a frame's meta of ${text.length} bytes is too long`)
-  const head = Buffer.alloc(FRAME_HEAD_BYTES + 2 + text.length)
-  head.writeUInt32LE(2 + text.length + body.length, 0)
-  head.writeUInt16LE(text.length, FRAME_HEAD_BYTES)
-  text.copy(head, FRAME_HEAD_BYTES + 2)
+  const length = META_LENGTH_BYTES + text.length + body.length
+  if (length > MAX_FRAME_BYTES) throw new Error(`a frame of ${length} bytes is too large`)
+  const head = Buffer.alloc(FRAME_HEAD_BYTES + META_LENGTH_BYTES + text.length)
+  head.writeUInt32LE(length, 0)
+  head.writeUInt32LE(text.length, FRAME_HEAD_BYTES)
+  text.copy(head, FRAME_HEAD_BYTES + META_LENGTH_BYTES)
   head.writeUInt32LE(crc32(body, crc32(head.subarray(FRAME_HEAD_BYTES))), 4)
-  return [head, body]
+  return body.length === 0 ? [head] : [head, body]
+}
+
+/** The bytes that the frame at `offset` has by its own account, when its head is there and is possible. */
+export function frameBytes(bytes: Buffer, offset: number): number | undefined {
+  if (offset + FRAME_HEAD_BYTES > bytes.length) return undefined
+  const length = bytes.readUInt32LE(offset)
+  return length < META_LENGTH_BYTES || length > MAX_FRAME_BYTES ? undefined : FRAME_HEAD_BYTES + length
 }
 
 /** Reads the frame at `offset`; undefined when it is torn, damaged or not there: the segment ends before it. */
 export function decodeFrame(bytes: Buffer, offset: number): (Frame & { readonly end: number }) | undefined {
-  const start = offset + FRAME_HEAD_BYTES
-  if (start + 2 > bytes.length) return undefined
-  const length = bytes.readUInt32LE(offset)
-  const end = start + length
-  if (length < 2 || length > MAX_FRAME_BYTES || end > bytes.length) return undefined
-  const content = bytes.subarray(start, end)
+  const whole = frameBytes(bytes, offset)
+  if (whole === undefined || offset + whole > bytes.length) return undefined
+  const content = bytes.subarray(offset + FRAME_HEAD_BYTES, offset + whole)
   if (crc32(content) !== bytes.readUInt32LE(offset + 4)) return undefined
-  const metaEnd = 2 + content.readUInt16LE(0)
+  const metaEnd = META_LENGTH_BYTES + content.readUInt32LE(0)
   if (metaEnd > content.length) return undefined
   // The checksum says that we wrote it, so that what JSON.parse gives is a FrameMeta.
-  const meta = JSON.parse(content.toString('utf8', 2, metaEnd)) as FrameMeta
-  return { meta, body: content.subarray(metaEnd), end }
+  const meta = JSON.parse(content.toString('utf8', META_LENGTH_BYTES, metaEnd)) as FrameMeta
+  return { meta, body: content.subarray(metaEnd), end: offset + whole }
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Counts } from '../../counters.ts'
-import type { DockerRecord } from '../../records/docker.ts'
+import type { ContainerRecord } from '../../records/container.ts'
 import { decodeDockerLine } from './decode.ts'
 import { type JoinedLine, LineJoiner } from './join.ts'
 import {
@@ -25,7 +25,7 @@ export interface FilePosition extends FileIdentity {
 /** Where the lines of a container go: takes a record, after waiting for room. */
 export interface Sink {
   readonly full: boolean
-  offer(epochMs: number, record: DockerRecord): boolean
+  offer(epochMs: number, record: ContainerRecord): boolean
   room(signal: AbortSignal): Promise<void>
   touch(): void
 }
@@ -234,7 +234,7 @@ export class ContainerFollower {
   #emit({ entry, text, partial }: JoinedLine): void {
     const { name, ...labels } = this.#meta
     this.#counts.received += 1
-    const record: DockerRecord = {
+    const record: ContainerRecord = {
       time: entry.time,
       containerName: name ?? entry.tag ?? this.id.slice(0, 12),
       containerId: this.id.slice(0, 12),

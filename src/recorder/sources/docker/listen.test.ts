@@ -7,13 +7,14 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import type { DockerRecord } from '../../records/docker.ts'
-import { Store } from '../../store/store.ts'
+import { loggedFrames, loggedRecords } from '../../../../tests/recorder-log.ts'
+import type { ContainerRecord } from '../../records/container.ts'
+import { Wal } from '../../wal/wal.ts'
 import { DockerSource } from './listen.ts'
 
 const PIECE = 16 * 1024
@@ -81,7 +82,7 @@ class SimulatedContainer {
 let root: string
 let containers: string
 let data: string
-let store: Store
+let wal: Wal
 let source: DockerSource
 
 beforeEach(async () => {
@@ -96,27 +97,21 @@ afterEach(async () => {
 })
 
 async function start(): Promise<void> {
-  store = await Store.open({ root: data, retentionDays: 30, maxBytes: 2 ** 30, flushMs: 20 })
-  source = await DockerSource.start(containers, store, 20)
+  wal = await Wal.open({ data, flushMs: 20 })
+  source = await DockerSource.start(containers, wal, 20)
 }
 
 async function stop(): Promise<void> {
   await source.stop()
-  await store.close()
+  await wal.close()
 }
 
-async function stored(): Promise<DockerRecord[]> {
-  const files = (await readdir(data, { recursive: true })).filter((name) => name.endsWith('.ndjson')).sort()
-  const texts = await Promise.all(files.map((file) => readFile(join(data, file), 'utf8')))
-  return texts
-    .join('')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as DockerRecord)
+function stored(): Promise<ContainerRecord[]> {
+  return loggedRecords(data, 'container')
 }
 
 /** Waits until this many records are stored. */
-async function until(count: number): Promise<DockerRecord[]> {
+async function until(count: number): Promise<ContainerRecord[]> {
   await expect
     .poll(async () => (await stored()).length, { timeout: 8000, interval: 50 })
     .toBeGreaterThanOrEqual(count)
@@ -170,7 +165,7 @@ it('reads the rest of a container that is removed', async () => {
   expect((await until(2)).map(({ log }) => log)).toEqual(['first', 'last words'])
   await expect.poll(() => source.details().containers, { timeout: 4000 }).toBe(0)
   await stop()
-  expect(JSON.parse(await readFile(join(data, 'state/docker.json'), 'utf8'))).toMatchObject({ position: {} })
+  expect((await loggedFrames(data)).at(-1)?.meta).toMatchObject({ source: 'container', position: {} })
   await start()
 })
 

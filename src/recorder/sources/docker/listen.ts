@@ -3,8 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { zeroCounts } from '../../counters.ts'
 import { describe, log } from '../../log.ts'
-import type { Store } from '../../store/store.ts'
-import type { Writer } from '../../store/writer.ts'
+import type { Wal } from '../../wal/wal.ts'
+import type { Writer } from '../../wal/writer.ts'
 import type { Source } from '../source.ts'
 import { ContainerFollower, type FilePosition, type FollowCounts } from './follow.ts'
 
@@ -19,7 +19,7 @@ type Positions = Readonly<Record<string, readonly FilePosition[]>>
  * or a crash neither loses a line nor stores it twice, as long as rotation has not deleted its file meanwhile.
  */
 export class DockerSource implements Source {
-  readonly name = 'docker'
+  readonly name = 'container'
   readonly counts: FollowCounts = { ...zeroCounts(), gaps: 0 }
   readonly #root: string
   readonly #turnMs: number
@@ -40,10 +40,10 @@ export class DockerSource implements Source {
   }
 
   /** `containers` is Docker's directory of container directories, which is looked at every `turnMs`. */
-  static async start(containers: string, store: Store, turnMs = TURN_MS): Promise<DockerSource> {
+  static async start(containers: string, wal: Wal, turnMs = TURN_MS): Promise<DockerSource> {
     const source = new DockerSource(containers, turnMs)
-    const writer = await store.writer({
-      kind: 'docker',
+    const writer = wal.writer({
+      kind: 'container',
       counts: source.counts,
       position: () => source.#positions(),
     })

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
-import type { DockerRecord } from '../../records/docker.ts'
+import type { ContainerRecord } from '../../records/container.ts'
 
-export type ContainerMeta = Pick<DockerRecord, 'project' | 'service' | 'module'> & {
+export type ContainerMeta = Pick<ContainerRecord, 'project' | 'service' | 'module'> & {
   /** The container's name without Docker's leading "/"; absent when its file could not be read. */
   readonly name?: string
 }

@@ -3,8 +3,8 @@ import { describe, log } from '../../log.ts'
 import { InterfaceNames } from '../../netlink/interface-names.ts'
 import type { NetlinkMessage } from '../../netlink/message.ts'
 import type { NetlinkSocket } from '../../netlink/socket.ts'
-import type { Store } from '../../store/store.ts'
-import type { Writer } from '../../store/writer.ts'
+import type { Wal } from '../../wal/wal.ts'
+import type { Writer } from '../../wal/writer.ts'
 import type { Source } from '../source.ts'
 import { decodeDrop } from './decode.ts'
 import { SequenceGaps } from './sequence.ts'
@@ -37,9 +37,9 @@ export class DropsSource implements Source {
   }
 
   /** Reads from a socket that `openNflog` made. */
-  static async start(socket: NetlinkSocket, store: Store): Promise<DropsSource> {
+  static async start(socket: NetlinkSocket, wal: Wal): Promise<DropsSource> {
     const counts = zeroCounts()
-    return new DropsSource(socket, await store.writer({ kind: 'drops', counts }), counts)
+    return new DropsSource(socket, wal.writer({ kind: 'drops', counts }), counts)
   }
 
   state(): string {

@@ -25,14 +25,14 @@ function ipv6(next: number, rest: Buffer): Buffer {
 
 const addresses4 = {
   ipVersion: 4,
-  sourceIPv4Address: '198.51.100.7',
-  destinationIPv4Address: '203.0.113.1',
+  sourceAddress: '198.51.100.7',
+  destinationAddress: '203.0.113.1',
   ipTTL: 63,
 }
 const addresses6 = {
   ipVersion: 6,
-  sourceIPv6Address: '2001:db8::1',
-  destinationIPv6Address: '2001:db8:1::2',
+  sourceAddress: '2001:db8::1',
+  destinationAddress: '2001:db8:1::2',
   ipTTL: 64,
 }
 const syn = hex('c350 0016 00000000 00000000 5002 ffff 0000 0000')
@@ -56,8 +56,8 @@ it('reads TCP, UDP and ICMP over IPv4', () => {
   expect(decodePacket(ipv4(1, hex('0800 0000')))).toEqual({
     ...addresses4,
     protocolIdentifier: 1,
-    icmpTypeIPv4: 8,
-    icmpCodeIPv4: 0,
+    icmpType: 8,
+    icmpCode: 0,
     ipTotalLength: 24,
   })
 })
@@ -97,7 +97,7 @@ it('reads IPv6 behind extension headers', () => {
     ipTotalLength: 40 + rest.length,
     fragmentOffset: 0,
   })
-  expect(decodePacket(ipv6(58, hex('8700 0000')))).toMatchObject({ icmpTypeIPv6: 135, icmpCodeIPv6: 0 })
+  expect(decodePacket(ipv6(58, hex('8700 0000')))).toMatchObject({ icmpType: 135, icmpCode: 0 })
   expect(decodePacket(ipv6(44, hex('1100 00a8 00000000 0035c350')))).toEqual({
     ...addresses6,
     protocolIdentifier: 17,
@@ -124,8 +124,8 @@ it('never throws, and its addresses are addresses', () => {
   fc.assert(
     fc.property(first, fc.uint8Array({ maxLength: 120 }), (byte, bytes) => {
       const packet = decodePacket(Buffer.from([byte, ...bytes]))
-      if (packet?.ipVersion === 4) expect(isIPv4(packet.sourceIPv4Address ?? '')).toBe(true)
-      if (packet?.ipVersion === 6) expect(isIPv6(packet.sourceIPv6Address ?? '')).toBe(true)
+      if (packet?.ipVersion === 4) expect(isIPv4(packet.sourceAddress ?? '')).toBe(true)
+      if (packet?.ipVersion === 6) expect(isIPv6(packet.sourceAddress ?? '')).toBe(true)
     }),
     { numRuns: 2000 },
   )
@@ -142,7 +142,7 @@ it('writes IPv6 addresses as RFC 5952 does', () => {
         1,
         -1,
       )
-      expect(decodePacket(packet)?.sourceIPv6Address).toBe(expected)
+      expect(decodePacket(packet)?.sourceAddress).toBe(expected)
     }),
   )
 })

@@ -41,8 +41,8 @@ function decodeIpv4(packet: Buffer): PacketFields | undefined {
   const fragmented = offset > 0 || (flags & 0x2000) !== 0
   return {
     ipVersion: 4,
-    sourceIPv4Address: ipv4At(packet, 12),
-    destinationIPv4Address: ipv4At(packet, 16),
+    sourceAddress: ipv4At(packet, 12),
+    destinationAddress: ipv4At(packet, 16),
     protocolIdentifier: protocol,
     ...(offset === 0 && transport(protocol, packet.subarray(headerBytes))),
     ipTotalLength: packet.readUInt16BE(2),
@@ -56,8 +56,8 @@ function decodeIpv6(packet: Buffer): PacketFields | undefined {
   const { protocol, at, offset } = skipExtensions(packet)
   return {
     ipVersion: 6,
-    sourceIPv6Address: ipv6At(packet, 8),
-    destinationIPv6Address: ipv6At(packet, 24),
+    sourceAddress: ipv6At(packet, 8),
+    destinationAddress: ipv6At(packet, 24),
     protocolIdentifier: protocol,
     ...(at !== undefined && !offset && transport(protocol, packet.subarray(at))),
     ipTotalLength: 40 + packet.readUInt16BE(4),
@@ -108,9 +108,8 @@ function transport(protocol: number, header: Buffer): PacketFields {
     case SCTP:
       return ports(header)
     case ICMP:
-      return header.length < 2 ? {} : { icmpTypeIPv4: header.readUInt8(0), icmpCodeIPv4: header.readUInt8(1) }
     case ICMP_V6:
-      return header.length < 2 ? {} : { icmpTypeIPv6: header.readUInt8(0), icmpCodeIPv6: header.readUInt8(1) }
+      return header.length < 2 ? {} : { icmpType: header.readUInt8(0), icmpCode: header.readUInt8(1) }
     default:
       return {}
   }

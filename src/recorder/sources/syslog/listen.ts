@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Counts, zeroCounts } from '../../counters.ts'
 import { describe, log } from '../../log.ts'
-import type { Store } from '../../store/store.ts'
-import type { Writer } from '../../store/writer.ts'
+import type { Wal } from '../../wal/wal.ts'
+import type { Writer } from '../../wal/writer.ts'
 import type { Source } from '../source.ts'
 import { decodeSyslog } from './decode.ts'
 import { FrameReader } from './framing.ts'
@@ -51,9 +51,9 @@ export class SyslogSource implements Source {
   }
 
   /** Listens on both protocols; throws when the address cannot be bound. */
-  static async start(address: string, port: number, store: Store): Promise<SyslogSource> {
+  static async start(address: string, port: number, wal: Wal): Promise<SyslogSource> {
     const counts = zeroCounts()
-    const writer = await store.writer({ kind: 'syslog', counts })
+    const writer = wal.writer({ kind: 'syslog', counts })
     const source = new SyslogSource(writer, counts, port)
     await source.#bind(address, port)
     return source

@@ -1,5 +1,5 @@
-/** A line that a container wrote to stdout or stderr (kind "docker"). */
-export interface DockerRecord {
+/** A line that a container wrote to stdout or stderr (kind "container"). */
+export interface ContainerRecord {
   /** When Docker read the line: RFC 3339, UTC, nanoseconds. */
   readonly time: string
   readonly containerName: string
