@@ -103,9 +103,8 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     await host.symlink(generationTarget(planned.to), PATHS.confirmed)
   } catch (error) {
     onProgress(`${messageOf(error)}: going back`)
-    // Runtime directories are made early and swept late: on the way back they go in any case.
-    const sweeps = planned.steps.filter((step) => step.do === 'sweep' && !attempted.includes(step))
-    const unrestored = await rollBack([...attempted, ...sweeps], context, onProgress)
+    const late = planned.steps.filter((step) => isUndoneAnyway(step) && !attempted.includes(step))
+    const unrestored = await rollBack([...attempted, ...late], context, onProgress)
     await restoreConfirmed(host, inventory.confirmed)
     if (fresh && unrestored.length === 0) await discard(host, planned.to)
     return {
@@ -139,6 +138,12 @@ async function rollBack(
     }
   }
   return failures
+}
+
+/** Whether the way back needs this step's inverse though it was not come to, as earlier ones have its effect. */
+function isUndoneAnyway(step: Step): boolean {
+  // Runtime directories are made early and swept late; a firewall that is stopped takes policies along.
+  return step.do === 'sweep' || (step.do === 'takeover' && step.action.kind === 'accept-policy')
 }
 
 async function restoreConfirmed(host: Host, confirmed: number | undefined): Promise<void> {

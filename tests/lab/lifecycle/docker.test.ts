@@ -129,9 +129,50 @@ describe('forwarding, names and leases go on', () => {
   })
 })
 
-describe('daemon.json', () => {
-  const daemonJson = async () => JSON.parse(await lab.router.execOk(['cat', '/etc/docker/daemon.json']))
+const daemonJson = async () => JSON.parse(await lab.router.execOk(['cat', '/etc/docker/daemon.json']))
 
+test('where Docker has switched forwarding on and drops by default, apply opens what our table allows', async () => {
+  const sh = (script: string) => lab.router.execOk(['sh', '-c', script])
+  const page = (family: '-4' | '-6') =>
+    lab.laptop.exec(['curl', family, '-sSf', '--max-time', '3', 'http://www.example.org/'])
+  const ours = await daemonJson()
+  try {
+    // As on any machine before its first apply. For IPv6 this release has to be asked.
+    const others = { ...ours, 'ip-forward': true, ip6tables: true, experimental: true }
+    await lab.router.writeFile('/etc/docker/daemon.json', JSON.stringify(others))
+    await sh('systemctl stop docker.socket docker && echo 0 >/proc/sys/net/ipv4/ip_forward')
+    await sh('systemctl start docker')
+    await dockerAnswers()
+    expect(await sh('cat /proc/sys/net/ipv4/ip_forward')).toBe('1\n')
+    expect((await page('-4')).code).not.toBe(0)
+    expect((await page('-6')).code).not.toBe(0)
+
+    const planned = await lab.router.exec(['sekisho', 'plan'])
+    expect(planned.code).toBe(2)
+    const said = await applyYaml(lab, await baselineYaml(lab))
+    for (const family of ['ip', 'ip6']) {
+      const step = `sets the policy of ${family} filter FORWARD from drop to accept`
+      expect(planned.stdout).toContain(step)
+      expect(said).toContain(step)
+    }
+    await expectForwardAccepts()
+    expect(await page('-4')).toMatchObject({ code: 0, stdout: expect.stringContaining('www.example.org') })
+    expect(await page('-6')).toMatchObject({ code: 0, stdout: expect.stringContaining('www.example.org') })
+    expect(await lab.router.exec(['sekisho', 'plan'])).toMatchObject({ code: 0 })
+
+    // Restarted with our settings, Docker leaves it so.
+    await sh('systemctl restart docker')
+    await expectForwardAccepts()
+  } finally {
+    await lab.router.writeFile('/etc/docker/daemon.json', `${JSON.stringify(ours, null, 2)}\n`)
+    await sh('systemctl reset-failed docker; systemctl restart docker')
+    // What Docker made for IPv6 stays until the next boot.
+    await sh('for table in filter nat; do nft delete table ip6 $table || :; done')
+    await baseline(lab)
+  }
+}, 180_000)
+
+describe('daemon.json', () => {
   test("has our keys and keeps the user's", async () => {
     const ours = await daemonJson()
     expect(Object.keys(ours).sort()).toEqual([

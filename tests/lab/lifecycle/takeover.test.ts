@@ -82,6 +82,8 @@ describe('plan', () => {
     expect(stdout).toMatch(/stops dhcpcd \(process \d+\): networkd asks for the address of wan0 from now on/)
     expect(stdout).toContain('disables systemd-timesyncd.service: a module of ours serves port 123')
     expect(stdout).toContain('enables systemd-networkd.service')
+    // Docker was the one to switch forwarding on.
+    expect(stdout).toContain('sets the policy of ip filter FORWARD from drop to accept')
     expect(stdout).toContain(
       'replaces /etc/resolv.conf; what is there now is kept in /etc/sekisho/saved/files/etc/resolv.conf',
     )
@@ -89,12 +91,23 @@ describe('plan', () => {
       expect(stdout).not.toContain(absent)
   })
 
+  test("another's default deny is named; the fix that is named mends it", async () => {
+    await sh(
+      'nft "add table inet mine; add chain inet mine in_between { type filter hook forward priority 0; policy drop; }"',
+    )
+    const { code, stdout } = await plan()
+    expect(code).toBe(1)
+    expect(stdout).toContain('the chain inet mine in_between has the policy drop')
+    await sh(/Fix: .*, then (nft .*)/.exec(stdout)?.[1] ?? 'false')
+    expect(await plan()).toMatchObject({ code: 2 })
+  })
+
   test('firewalls and managers that were set up since', async () => {
     for (const name of FAKES)
       await lab.router.writeFile(`/etc/systemd/system/${name}.service`, unitText('true'))
     await sh(`systemctl daemon-reload && systemctl enable --now nftables ${FAKES.join(' ')}`)
     // As the Docker of a machine in use would be after the flush that nftables.service is.
-    await sh('systemctl restart docker')
+    await sh('systemctl restart docker && iptables -P FORWARD DROP')
     await lab.router.writeFile('/etc/netplan/50-lab.yaml', 'network: { version: 2 }\n', '0600')
     await lab.router.writeFile(
       '/etc/systemd/network/05-mine.network',
@@ -103,6 +116,7 @@ describe('plan', () => {
     const { code, stdout } = await plan()
     expect(code).toBe(2)
     for (const name of ['nftables', ...FAKES]) expect(stdout).toContain(`disables ${name}.service: `)
+    expect(stdout).toContain('sets the policy of ip filter FORWARD from drop to accept')
     expect(stdout).toContain('moves /etc/netplan/50-lab.yaml to /etc/sekisho/saved')
     expect(stdout).toContain('moves /etc/systemd/network/05-mine.network to /etc/sekisho/saved')
   })
@@ -259,6 +273,14 @@ test('apply sets them aside, and writes down what it took', async () => {
   expect(await sh('cat /etc/resolv.conf')).toMatch(/^nameserver 127\.0\.0\.1\nnameserver 198\.51\.100\.53$/m)
   expect(await sh('cat /etc/sekisho/saved/files/etc/resolv.conf')).toBe(resolvConf)
 
+  expect(record.done).toContainEqual(
+    expect.objectContaining({
+      kind: 'accept-policy',
+      chain: { family: 'ip', table: 'filter', name: 'FORWARD' },
+    }),
+  )
+  expect(await sh('iptables -S FORWARD')).toContain('-P FORWARD ACCEPT')
+
   expect(await plan()).toMatchObject({ code: 0 })
 })
 
@@ -268,7 +290,7 @@ const Record = z.object({
     z.union([
       z.object({ kind: z.string(), unit: z.string(), wasEnabled: z.boolean(), wasActive: z.boolean() }),
       z.object({ kind: z.literal('ifupdown'), path: z.string(), before: z.string() }),
-      z.object({ kind: z.string() }),
+      z.looseObject({ kind: z.string() }),
     ]),
   ),
 })
