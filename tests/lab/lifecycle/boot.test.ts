@@ -199,6 +199,8 @@ describe('a boot after a power cut', () => {
     expect(await lab.restartRouter({ how: 'power-cut' })).toBe('degraded')
     expect((await sh('cat /proc/sys/net/ipv4/ip_forward')).trim()).toBe('0')
     expect((await sh('cat /proc/sys/net/ipv6/conf/all/forwarding')).trim()).toBe('0')
+    // Docker neither switched it on nor drops by default because it was off.
+    expect(await sh('iptables -S FORWARD')).toContain('-P FORWARD ACCEPT')
     await expectHealthy()
     await lab.renew('laptop')
     expect((await page('http://203.0.113.80/')).code).not.toBe(0)
