@@ -20,6 +20,9 @@ const RECORDER = join(import.meta.dirname, '../../src/recorder')
 const run = promisify(execFile)
 const id = 'd'.repeat(64)
 
+/** Of memory, as in its image. */
+const LIMITS = ['--max-old-space-size=96', '--max-semi-space-size=4']
+
 let root: string
 let holder: ChildProcess
 let recorder: ChildProcess | undefined
@@ -69,7 +72,7 @@ async function inside(program: string, args: readonly string[]): Promise<string>
 
 async function start(): Promise<void> {
   const script = join(RECORDER, 'start.ts')
-  const argv = enter([process.execPath, '--max-old-space-size=96', script, join(root, 'settings.json')])
+  const argv = enter([process.execPath, ...LIMITS, script, join(root, 'settings.json')])
   recorder = spawn('nsenter', argv, { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
@@ -226,7 +229,7 @@ it('goes on over a full disk: senders that can wait lose nothing, the others are
   const before = (await status()).sources.syslog?.received ?? 0
   expect(before).toBeLessThan(count)
   const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${recorder?.pid}/status`, 'utf8'))?.[1]
-  expect(Number(resident)).toBeLessThan(200 * 1024)
+  expect(Number(resident)).toBeLessThan(150 * 1024)
   await healthy()
 
   await inside('rm', [filler])
