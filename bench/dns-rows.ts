@@ -38,7 +38,22 @@ const DAY_MS = 86_400_000
 const NAMES = 60_000
 const CLIENTS = 32
 const HOURS = [2, 1, 1, 1, 1, 2, 4, 6, 6, 5, 5, 5, 6, 6, 5, 5, 6, 8, 10, 12, 12, 11, 8, 4]
-const WORDS = ['api', 'cdn', 'img', 'static', 'www', 'app', 'push', 'edge', 'mail', 'ads', 'sync', 'log', 'play', 'auth']
+const WORDS = [
+  'api',
+  'cdn',
+  'img',
+  'static',
+  'www',
+  'app',
+  'push',
+  'edge',
+  'mail',
+  'ads',
+  'sync',
+  'log',
+  'play',
+  'auth',
+]
 const SUFFIXES = ['com', 'com', 'com', 'net', 'net', 'org', 'jp', 'co.jp', 'ne.jp', 'io', 'example']
 
 /** Rows in the order of time, as the recorder gets them. */
@@ -118,27 +133,42 @@ function row(
     queryType,
     responseCode: failed ? 'SERVFAIL' : name.missing ? 'NXDOMAIN' : 'NOERROR',
     answers: failed || name.missing ? [] : answersOf(name, queryType, ttl, random),
-    responseTimeMicroseconds: cached ? Math.round(40 + 120 * random() * random()) : Math.round(4000 * Math.exp(2.2 * random() * random()) + 3000 * random()),
+    responseTimeMicroseconds: cached
+      ? Math.round(40 + 120 * random() * random())
+      : Math.round(4000 * Math.exp(2.2 * random() * random()) + 3000 * random()),
   }
 }
 
 function answersOf(name: Name, queryType: string, ttl: number, random: () => number): Answer[] {
-  const alias: Answer[] = name.alias === undefined ? [] : [{ name: name.name, type: 'CNAME', ttl, data: name.alias }]
+  const alias: Answer[] =
+    name.alias === undefined ? [] : [{ name: name.name, type: 'CNAME', ttl, data: name.alias }]
   const owner = name.alias ?? name.name
   const data = queryType === 'A' ? name.v4 : queryType === 'AAAA' ? name.v6 : []
   if (queryType === 'HTTPS') {
-    return name.v6.length > 0 ? [...alias, { name: owner, type: 'HTTPS', ttl, data: '1 . alpn=h3,h2' }] : alias
+    return name.v6.length > 0
+      ? [...alias, { name: owner, type: 'HTTPS', ttl, data: '1 . alpn=h3,h2' }]
+      : alias
   }
-  if (queryType === 'PTR') return [{ name: name.name, type: 'PTR', ttl, data: `host-${name.ttl}.example.net.` }]
+  if (queryType === 'PTR')
+    return [{ name: name.name, type: 'PTR', ttl, data: `host-${name.ttl}.example.net.` }]
   // Round robin: a resolver turns the order.
   const first = Math.floor(random() * data.length)
-  return [...alias, ...data.map((_, i) => ({ name: owner, type: queryType, ttl, data: data[(first + i) % data.length] ?? '' }))]
+  return [
+    ...alias,
+    ...data.map((_, i) => ({
+      name: owner,
+      type: queryType,
+      ttl,
+      data: data[(first + i) % data.length] ?? '',
+    })),
+  ]
 }
 
 function makeName(random: () => number, rank: number): Name {
   const int = (below: number): number => Math.floor(random() * below)
   const word = (): string => WORDS[int(WORDS.length)] ?? 'www'
-  const label = (length: number): string => Array.from({ length }, () => 'abcdefghijklmnopqrstuvwxyz'[int(26)]).join('')
+  const label = (length: number): string =>
+    Array.from({ length }, () => 'abcdefghijklmnopqrstuvwxyz'[int(26)]).join('')
   const site = `${label(4 + int(8))}.${SUFFIXES[int(SUFFIXES.length)]}`
   const missing = rank > 20 && random() < 0.06
   const reverse = rank > 50 && random() < 0.02
@@ -149,11 +179,31 @@ function makeName(random: () => number, rank: number): Name {
         `${int(2 ** 32).toString(16)}${int(2 ** 32).toString(16)}.${word()}.${site}.`
       : `${random() < 0.8 ? `${word()}${random() < 0.3 ? int(20) : ''}.` : ''}${site}.`
   const alias = !reverse && random() < 0.35 ? `${word()}-${int(1000)}.edge.${label(6)}.net.` : undefined
-  const v4 = Array.from({ length: 1 + int(random() < 0.3 ? 6 : 2) }, () => `203.0.113.${int(256)}`.replace('203.0.113', `${20 + int(180)}.${int(256)}.${int(256)}`))
+  const v4 = Array.from({ length: 1 + int(random() < 0.3 ? 6 : 2) }, () =>
+    `203.0.113.${int(256)}`.replace('203.0.113', `${20 + int(180)}.${int(256)}.${int(256)}`),
+  )
   const dual = random() < 0.55
-  const v6 = dual ? v4.map(() => `2001:db8:${int(65536).toString(16)}:${int(65536).toString(16)}::${int(65536).toString(16)}`) : []
-  const types = reverse ? [['PTR']] : random() < 0.35 ? [['A', 'AAAA', 'HTTPS']] : random() < 0.85 ? [['A', 'AAAA']] : [['A']]
-  return { name, alias, types, v4, v6, ttl: [20, 60, 60, 120, 300, 300, 300, 600, 1800, 3600, 86_400][int(11)] ?? 300, missing }
+  const v6 = dual
+    ? v4.map(
+        () => `2001:db8:${int(65536).toString(16)}:${int(65536).toString(16)}::${int(65536).toString(16)}`,
+      )
+    : []
+  const types = reverse
+    ? [['PTR']]
+    : random() < 0.35
+      ? [['A', 'AAAA', 'HTTPS']]
+      : random() < 0.85
+        ? [['A', 'AAAA']]
+        : [['A']]
+  return {
+    name,
+    alias,
+    types,
+    v4,
+    v6,
+    ttl: [20, 60, 60, 120, 300, 300, 300, 600, 1800, 3600, 86_400][int(11)] ?? 300,
+    missing,
+  }
 }
 
 function makeClient(random: () => number, index: number): Client {

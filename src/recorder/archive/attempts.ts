@@ -43,7 +43,12 @@ export class AttemptCounter {
     const { starts, failures } = await this.#read(sequence)
     const message = error instanceof Error ? error.message : String(error)
     const own = !isDiskTrouble(message)
-    await this.#write({ sequence, starts: starts - 1, failures: failures + (own ? 1 : 0), error: message.slice(0, 1000) })
+    await this.#write({
+      sequence,
+      starts: starts - 1,
+      failures: failures + (own ? 1 : 0),
+      error: message.slice(0, 1000),
+    })
   }
 
   async succeeded(): Promise<void> {
@@ -71,7 +76,10 @@ export class AttemptCounter {
 
   async #quarantine({ sequence, error }: Attempts): Promise<void> {
     const path = segmentFile(this.#data, sequence)
-    log('quarantine', `archive: ${path} cannot be converted (${error ?? 'every attempt was killed'}) and is kept in wal/quarantine`)
+    log(
+      'quarantine',
+      `archive: ${path} cannot be converted (${error ?? 'every attempt was killed'}) and is kept in wal/quarantine`,
+    )
     await mkdir(quarantineDirectory(this.#data), { recursive: true, mode: 0o750 })
     await rename(path, join(quarantineDirectory(this.#data), `${sequence}.wal`))
     await syncDirectory(quarantineDirectory(this.#data))

@@ -19,7 +19,8 @@ export interface Changes {
 /** Makes the changes, or throws with none of them made. */
 export async function commit(data: string, changes: Changes): Promise<void> {
   for (const [from] of changes.moves) await syncFile(join(data, from))
-  for (const directory of new Set(changes.moves.map(([from]) => dirname(join(data, from))))) await syncDirectory(directory)
+  for (const directory of new Set(changes.moves.map(([from]) => dirname(join(data, from)))))
+    await syncDirectory(directory)
   await writeFileAtomic(listFile(data), JSON.stringify(changes))
   await apply(data, changes)
 }

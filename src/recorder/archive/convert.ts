@@ -2,7 +2,14 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { archiveDirectory, partName, partitionPath, quarantineDirectory, stateDirectory, temporaryDirectory } from '../layout.ts'
+import {
+  archiveDirectory,
+  partitionPath,
+  partName,
+  quarantineDirectory,
+  stateDirectory,
+  temporaryDirectory,
+} from '../layout.ts'
 import { isKindName, type KindName } from '../records/kinds.ts'
 import { encodeFrame, type FrameMeta, HEADER } from '../wal/frame.ts'
 import { readFrames } from '../wal/read.ts'
@@ -12,8 +19,8 @@ import type { Engine } from './engine.ts'
 import { isDate } from './filing.ts'
 import { forwardLines } from './forward-lines.ts'
 import { loadBatch } from './load.ts'
-import { type Converted, zeroConverted } from './messages.ts'
 import { mergeFiles } from './merge.ts'
+import { type Converted, zeroConverted } from './messages.ts'
 import { columns, PART, sortColumns, writeParquet } from './parquet.ts'
 import { SeenChunks } from './seen-chunks.ts'
 import { type Batch, Staging } from './staging.ts'

@@ -1,6 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { archiveDirectory, currentFiles, dayName, type Partition, partitionPath, temporaryDirectory } from '../layout.ts'
+import {
+  archiveDirectory,
+  currentFiles,
+  dayName,
+  type Partition,
+  partitionPath,
+  temporaryDirectory,
+} from '../layout.ts'
 import { commit } from './commit.ts'
 import type { Engine } from './engine.ts'
 import type { ArchivedFile } from './files.ts'
@@ -26,7 +33,15 @@ export function partitionsOf(files: readonly ArchivedFile[]): PartitionFiles[] {
     const current = names.flatMap((name) => group.filter((file) => file.name === name))
     const [first] = group
     return first
-      ? [{ site: first.site, kind: first.kind, date: first.date, files: current, old: group.filter((file) => !current.includes(file)) }]
+      ? [
+          {
+            site: first.site,
+            kind: first.kind,
+            date: first.date,
+            files: current,
+            old: group.filter((file) => !current.includes(file)),
+          },
+        ]
       : []
   })
 }
@@ -44,7 +59,12 @@ export function isDue({ date, files, old }: PartitionFiles, nowMs: number): bool
 }
 
 /** Replaces a partition's files by one, sorted. */
-export async function mergeDay(engine: Engine, data: string, partition: PartitionFiles, onProgress?: () => void): Promise<void> {
+export async function mergeDay(
+  engine: Engine,
+  data: string,
+  partition: PartitionFiles,
+  onProgress?: () => void,
+): Promise<void> {
   const { kind, files, old } = partition
   const archive = archiveDirectory(data)
   const relativePath = (file: ArchivedFile): string => relative(data, join(archive, file.path))

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { DuckDBInstance, type DuckDBConnection, type DuckDBValue } from '@duckdb/node-api'
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api'
 
 /** A value's row as JSON sees it: 64-bit integers and times are texts. */
 export type Row = Readonly<Record<string, unknown>>

@@ -76,7 +76,10 @@ async function repairBatch(batch: Batch, rewrite: boolean): Promise<Loaded & { r
   let longestLine = 0
   let pending: string[] = []
   try {
-    const lines = createInterface({ input: createReadStream(batch.path), crlfDelay: Number.POSITIVE_INFINITY })
+    const lines = createInterface({
+      input: createReadStream(batch.path),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    })
     for await (const text of lines) {
       if (text === '') continue
       const { line, lossy } = repairLine(batch.kind, text, rewrite)

@@ -5,6 +5,7 @@ import { parseSettings } from '../settings.ts'
 import { listArchive } from './files.ts'
 import { type PassMessage, zeroPass } from './messages.ts'
 import { runPass } from './pass.ts'
+import { lockPass } from './pass-lock.ts'
 
 /*
  * One pass of the archive, in a process of its own: `main.ts SETTINGS.json trusted|doubted`, where the last says whether
@@ -16,13 +17,23 @@ const [settingsPath, clock] = process.argv.slice(2)
 if (settingsPath === undefined || (clock !== 'trusted' && clock !== 'doubted')) {
   throw new Error('usage: main.ts SETTINGS.json trusted|doubted')
 }
+// Our parent's end of the pipe: without it nobody counts what we do.
+process.stdin.resume().once('end', () => process.exit(1))
 setPriority(constants.priority.PRIORITY_LOW)
 const { data, site, retentionDays, maxBytes } = parseSettings(await readFile(settingsPath, 'utf8'))
+if (!(await lockPass(data))) throw new Error('another pass is running')
 const counts = zeroPass()
 const say = (message: PassMessage): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
 try {
   await runPass(
-    { data, site, retentionDays, maxBytes, clockTrusted: clock === 'trusted', onProgress: (counts) => say({ counts }) },
+    {
+      data,
+      site,
+      retentionDays,
+      maxBytes,
+      clockTrusted: clock === 'trusted',
+      onProgress: (counts) => say({ counts }),
+    },
     counts,
   )
 } catch (error) {
@@ -31,3 +42,4 @@ try {
 }
 const files = await listArchive(data)
 say({ counts, stored: { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) } })
+process.stdin.destroy()

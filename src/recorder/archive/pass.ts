@@ -68,10 +68,17 @@ export async function runPass(options: PassOptions, counts: PassCounts): Promise
 }
 
 /** Deletes what is too old or too much: before days are merged as well, since that needs room. */
-async function expire({ data, retentionDays, maxBytes, clockTrusted, now = Date.now }: PassOptions, counts: PassCounts): Promise<void> {
+async function expire(
+  { data, retentionDays, maxBytes, clockTrusted, now = Date.now }: PassOptions,
+  counts: PassCounts,
+): Promise<void> {
   const logged = (await closedSegments(data)).reduce((sum, { bytes }) => sum + bytes, 0)
   const limits = { retentionDays, maxBytes: Math.max(0, maxBytes - logged) }
-  const expired = chooseExpired(await storedFiles(data, () => false), limits, clockTrusted ? now() : undefined)
+  const expired = chooseExpired(
+    await storedFiles(data, () => false),
+    limits,
+    clockTrusted ? now() : undefined,
+  )
   await removeFiles(expired)
   counts.deletedFiles += expired.length
   counts.deletedBytes += expired.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -30,21 +30,25 @@ export function repairLine(kind: KindName, line: string, rewrite: boolean): Repa
 
 function repair(kind: KindName, line: string, rewrite: boolean): Repaired {
   const value: unknown = JSON.parse(line)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { line: undefined, lossy: true }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { line: undefined, lossy: true }
   const record = value as Record<string, unknown>
   const broken = /\\ud[89a-f]/i.test(line)
   const wrong = Object.entries(KINDS[kind].columns).filter(([name, type]) => !fits(record[name], type))
   if (wrong.length === 0 && !broken && !rewrite) return { line, lossy: false }
   for (const [name] of wrong) delete record[name]
   // JSON.stringify escapes a surrogate if and only if it is half a pair.
-  const text = JSON.stringify(record).replace(/\\(?:u(d[89a-f][\da-f]{2})|.)/g, (escape, half) => (half ? '\ufffd' : escape))
+  const text = JSON.stringify(record).replace(/\\(?:u(d[89a-f][\da-f]{2})|.)/g, (all, half) =>
+    half ? '\ufffd' : all,
+  )
   return { line: text, lossy: wrong.length > 0 }
 }
 
 function fits(value: unknown, type: ColumnType): boolean {
   if (value === undefined || value === null || type === 'JSON') return true
   const max = INTEGERS[type]
-  if (max !== undefined) return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max
+  if (max !== undefined)
+    return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max
   switch (type) {
     case 'TIMESTAMP':
       return typeof value === 'string' && value.endsWith('Z') && parseRfc3339(value) !== undefined

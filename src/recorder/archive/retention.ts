@@ -28,7 +28,11 @@ const DAY_MS = 86_400_000
  * clock is in doubt), then, while all together exceed `maxBytes`, the oldest of the kind that holds the most, so that a
  * container that shouts does not push out the firewall's records. What waits for its upload goes last.
  */
-export function chooseExpired(files: readonly StoredFile[], limits: Limits, today: number | undefined): StoredFile[] {
+export function chooseExpired(
+  files: readonly StoredFile[],
+  limits: Limits,
+  today: number | undefined,
+): StoredFile[] {
   const oldest = today === undefined ? '' : dateOf(today - limits.retentionDays * DAY_MS)
   const expired = files.filter((file) => file.date < oldest && !file.waits)
   const rest = files.filter((file) => !expired.includes(file))
@@ -62,7 +66,10 @@ function sum(files: readonly StoredFile[]): number {
 }
 
 /** The files below the data directory that retention looks after; `waits` says which are not uploaded yet. */
-export async function storedFiles(data: string, waits: (file: ArchivedFile) => boolean): Promise<StoredFile[]> {
+export async function storedFiles(
+  data: string,
+  waits: (file: ArchivedFile) => boolean,
+): Promise<StoredFile[]> {
   const files: StoredFile[] = (await listArchive(data)).map((file) => ({
     path: join(archiveDirectory(data), file.path),
     kind: file.kind,

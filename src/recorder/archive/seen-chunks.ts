@@ -34,7 +34,8 @@ export class SeenChunks {
     const key = hash.digest('base64').slice(0, UNIQUE_ID_LENGTH)
     if (this.#keys.has(key)) return true
     this.#keys.add(key)
-    if (this.#keys.size > MAX_CHUNKS) for (const oldest of this.#keys.values().take(1)) this.#keys.delete(oldest)
+    const [oldest] = this.#keys.size > MAX_CHUNKS ? this.#keys : []
+    if (oldest !== undefined) this.#keys.delete(oldest)
     return false
   }
 

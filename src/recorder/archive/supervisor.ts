@@ -6,8 +6,8 @@ import { writeFileAtomic } from '../atomic-file.ts'
 import { stateDirectory } from '../layout.ts'
 import { describe, log } from '../log.ts'
 import { ClockTrust } from './clock-trust.ts'
-import { closedSegments } from './segments.ts'
 import { type PassCounts, type PassMessage, zeroPass } from './messages.ts'
+import { closedSegments } from './segments.ts'
 
 const TICK_MS = 60_000
 /** Days, retention and uploads are looked at this often, even when nothing came. */
@@ -72,7 +72,12 @@ export class ArchiveSupervisor {
   }
 
   static async start(options: SupervisorOptions): Promise<ArchiveSupervisor> {
-    const all = { tickMs: TICK_MS, silenceMs: SILENCE_MS, program: join(import.meta.dirname, 'main.ts'), ...options }
+    const all = {
+      tickMs: TICK_MS,
+      silenceMs: SILENCE_MS,
+      program: join(import.meta.dirname, 'main.ts'),
+      ...options,
+    }
     return new ArchiveSupervisor(all, await readClock(options.data))
   }
 
@@ -142,7 +147,7 @@ export class ArchiveSupervisor {
     ]
     // With one arena, trimmed early, glibc gives back what was freed.
     const env = { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' }
-    const child = spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, argv, { env, stdio: ['pipe', 'pipe', 'inherit'] })
     this.#child = child
     const ended = new Promise<string | undefined>((resolve) => {
       child.once('error', (error) => resolve(`cannot start a pass: ${describe(error)}`))
