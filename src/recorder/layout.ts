@@ -7,7 +7,9 @@ import type { KindName } from './records/kinds.ts'
  *   wal/<sequence>.wal                                              what was acknowledged and is not converted yet
  *   archive/site=<site>/kind=<kind>/date=<UTC date>/part-<n>.parquet  what segment <n> brought to that day
  *   archive/site=<site>/kind=<kind>/date=<UTC date>/day-<n>.parquet   the day, sorted, with all parts up to <n> in it
- *   state/                                                          small JSON files of the recorder's own
+ *   wal/quarantine/<n>.wal                                            frames and records of segment <n> that cannot be converted
+ *   state/                                                          small files of the recorder's own
+ *   state/tmp/                                                      what the archive is writing; gone after a crash
  *
  * A partition is read as its newest day-<n> and the parts beyond <n>; older files are remains of a crash, and go.
  */
@@ -24,6 +26,19 @@ export function segmentFile(data: string, sequence: number): string {
 export function segmentSequence(name: string): number | undefined {
   const match = /^(\d{10})\.wal$/.exec(name)
   return match?.[1] === undefined ? undefined : Number(match[1])
+}
+
+/** What cannot be converted is kept here, in segments of the same format, until retention deletes it. */
+export function quarantineDirectory(data: string): string {
+  return join(walDirectory(data), 'quarantine')
+}
+
+export function stateDirectory(data: string): string {
+  return join(data, 'state')
+}
+
+export function temporaryDirectory(data: string): string {
+  return join(stateDirectory(data), 'tmp')
 }
 
 export function archiveDirectory(data: string): string {

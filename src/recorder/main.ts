@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
 import { describe, log } from './log.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
@@ -30,8 +31,9 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
     await SyslogSource.start(settings.syslog.address, settings.syslog.port, wal),
     await DockerSource.start(settings.dockerContainers, wal),
   ]
+  const archive = await ArchiveSupervisor.start({ settingsPath, data: settings.data })
   const since = new Date().toISOString()
-  const report = (): Promise<void> => reportStatus(settings, wal, sources, since)
+  const report = (): Promise<void> => reportStatus(settings, wal, archive, sources, since)
   await report()
   // Soon once more: a source is up when it has looked around for the first time.
   setTimeout(() => void report(), 500).unref()
@@ -42,6 +44,7 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
     if (stopping) return
     stopping = true
     clearInterval(timer)
+    await archive.stop()
     await Promise.all(sources.map((source) => source.stop()))
     const stored = await wal.close()
     await report()
@@ -72,6 +75,7 @@ async function startDrops(nflog: string, wal: Wal): Promise<Source> {
 async function reportStatus(
   settings: Settings,
   wal: Wal,
+  archive: ArchiveSupervisor,
   sources: readonly Source[],
   since: string,
 ): Promise<void> {
@@ -82,6 +86,7 @@ async function reportStatus(
       time: new Date().toISOString(),
       ...(wal.error !== undefined && { storeError: wal.error }),
       log: await wal.status(),
+      archive: archive.status(),
       sources: Object.fromEntries(sources.map((source) => [source.name, sourceStatus(source)])),
     })
   } catch (error) {

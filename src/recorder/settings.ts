@@ -1,6 +1,8 @@
 /** The recorder's own configuration, which the module renders as JSON. */
 export interface Settings {
   readonly data: string
+  /** The name of this place in the archive: [a-z0-9-]+. */
+  readonly site: string
   readonly status: string
   readonly retentionDays: number
   readonly maxBytes: number
@@ -16,6 +18,7 @@ export function parseSettings(text: string): Settings {
   const syslog = record(all.syslog, 'syslog')
   return {
     data: path(all.data, 'data'),
+    site: name(all.site, 'site'),
     status: path(all.status, 'status'),
     retentionDays: integer(all.retentionDays, 'retentionDays'),
     maxBytes: integer(all.maxBytes, 'maxBytes'),
@@ -33,6 +36,12 @@ function record(value: unknown, name: string): Record<string, unknown> {
 function string(value: unknown, name: string): string {
   if (typeof value !== 'string' || value === '') throw new Error(`${name} is not a text`)
   return value
+}
+
+function name(value: unknown, key: string): string {
+  const text = string(value, key)
+  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(text)) throw new Error(`${key} is not a name of [a-z0-9-]`)
+  return text
 }
 
 function path(value: unknown, name: string): string {

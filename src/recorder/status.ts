@@ -1,3 +1,4 @@
+import type { ArchiveStatus } from './archive/supervisor.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 import type { Counts } from './counters.ts'
 import type { Source } from './sources/source.ts'
@@ -10,6 +11,7 @@ export interface RecorderStatus {
   readonly since: string
   readonly time: string
   readonly log: WalStatus
+  readonly archive: ArchiveStatus
   /** Why records cannot be stored at the moment, if so. */
   readonly storeError?: string
   readonly sources: Readonly<Record<string, SourceStatus>>

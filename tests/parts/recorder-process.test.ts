@@ -32,6 +32,7 @@ beforeEach(async () => {
   for (const name of ['data', 'run', `containers/${id}`]) mkdirSync(join(root, name), { recursive: true })
   const settings = {
     data: join(root, 'data'),
+    site: 'home',
     status: join(root, 'run/status.json'),
     retentionDays: 30,
     maxBytes: 2 ** 30,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { FilePath } from '../../config/schema.ts'
+import { FilePath, HostLabel } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
 import { NFLOG_GROUP } from '../../router/paths.ts'
 import { renderRsyslog, renderSettings } from './render.ts'
@@ -13,7 +13,7 @@ const RUN = '/run/recorder'
 
 export const recorder = defineModule({
   name: 'recorder',
-  summary: "Keeps the containers' lines, the host's syslog and the firewall's drops as daily NDJSON files",
+  summary: "Keeps the containers' lines, the host's syslog and the firewall's drops as daily Parquet files",
   config: z.strictObject({
     retention_days: z
       .int()
@@ -27,6 +27,9 @@ export const recorder = defineModule({
       .max(2 ** 50)
       .default(1024 * MiB)
       .describe('All records together take at most this many bytes; the oldest go first'),
+    site: HostLabel.optional().describe(
+      "The name of this place in the archive (site=…); default: the router's hostname",
+    ),
     docker_root: FilePath.default('/var/lib/docker').describe("Docker's data-root"),
   }),
   provides: () => ({ collector: { address: ADDRESS, port: PORT, protocol: 'tcp' } }),
@@ -35,6 +38,10 @@ export const recorder = defineModule({
     'node_modules/koffi',
     'node_modules/@koromix/koffi-linux-x64',
     'node_modules/@koromix/koffi-linux-arm64',
+    'node_modules/@duckdb/node-api',
+    'node_modules/@duckdb/node-bindings',
+    'node_modules/@duckdb/node-bindings-linux-x64',
+    'node_modules/@duckdb/node-bindings-linux-arm64',
   ],
   build({ config, router }) {
     const containers = `${config.docker_root.replace(/\/+$/, '')}/containers`
@@ -44,6 +51,7 @@ export const recorder = defineModule({
           path: 'recorder.json',
           text: renderSettings({
             data: DATA,
+            site: config.site ?? router.hostname,
             status: `${RUN}/status.json`,
             retentionDays: config.retention_days,
             maxBytes: config.max_bytes,
@@ -86,7 +94,8 @@ export const recorder = defineModule({
             timeoutSecs: 10,
           },
           stopSecs: 15,
-          memoryBytes: 256 * MiB,
+          // The recorder's own, and below 400 MB for a pass of the archive, with what the kernel caches for both.
+          memoryBytes: 768 * MiB,
         },
       ],
       openings: [],

@@ -3,6 +3,7 @@ import { generatedHeader } from '../../router/render/header.ts'
 /** What the recorder's process reads (src/recorder/settings.ts): a test holds the two together. */
 interface Settings {
   readonly data: string
+  readonly site: string
   readonly status: string
   readonly retentionDays: number
   readonly maxBytes: number

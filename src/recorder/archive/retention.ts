@@ -1,11 +1,19 @@
-import { readdir, rm, rmdir, stat } from 'node:fs/promises'
+import { rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { dateOf, parseSegmentPath, type SegmentName } from './partition.ts'
+import { archiveDirectory, quarantineDirectory } from '../layout.ts'
+import { type ArchivedFile, listArchive, namesIn } from './files.ts'
+import { dateOf } from './filing.ts'
 
-export interface StoredSegment extends SegmentName {
-  /** Below the data directory. */
+/** A file that retention may delete. */
+export interface StoredFile {
   readonly path: string
+  /** What it competes with: files of one kind. */
+  readonly kind: string
+  readonly date: string
+  readonly sequence: number
   readonly bytes: number
+  /** It is to be uploaded and is not yet: only want of room deletes it. */
+  readonly waits: boolean
 }
 
 export interface Limits {
@@ -16,74 +24,77 @@ export interface Limits {
 const DAY_MS = 86_400_000
 
 /**
- * Chooses the segments to delete: those whose date is further back than `retentionDays` (unless `today` is
- * undefined: the clock is in doubt), then, while all together exceed `maxBytes`, the oldest of the kind that holds
- * the most, so that a container that shouts does not push out the firewall's records. Segments in `open` stay.
+ * Chooses the files to delete: those whose date is further back than `retentionDays` (unless `today` is undefined: the
+ * clock is in doubt), then, while all together exceed `maxBytes`, the oldest of the kind that holds the most, so that a
+ * container that shouts does not push out the firewall's records. What waits for its upload goes last.
  */
 export function chooseExpired(
-  segments: readonly StoredSegment[],
+  files: readonly StoredFile[],
   limits: Limits,
   today: number | undefined,
-  open: ReadonlySet<string>,
-): StoredSegment[] {
+): StoredFile[] {
   const oldest = today === undefined ? '' : dateOf(today - limits.retentionDays * DAY_MS)
-  const closed = segments.filter((segment) => !open.has(segment.path)).toSorted(byAge)
-  const expired = closed.filter((segment) => segment.date < oldest)
-  const rest = closed.filter((segment) => segment.date >= oldest)
-
-  const held = new Map<string, number>()
-  for (const { kind, date, path, bytes } of segments) {
-    if (date >= oldest || open.has(path)) held.set(kind, (held.get(kind) ?? 0) + bytes)
-  }
-  let total = [...held.values()].reduce((sum, bytes) => sum + bytes, 0)
-  while (total > limits.maxBytes) {
-    const kinds = new Set(rest.map((segment) => segment.kind))
-    const largest = [...held].filter(([kind]) => kinds.has(kind)).sort((a, b) => b[1] - a[1])[0]?.[0]
-    const index = rest.findIndex((segment) => segment.kind === largest)
-    const victim = rest[index]
-    if (!victim) break
-    rest.splice(index, 1)
-    expired.push(victim)
-    total -= victim.bytes
-    held.set(victim.kind, (held.get(victim.kind) ?? 0) - victim.bytes)
+  const expired = files.filter((file) => file.date < oldest && !file.waits)
+  const rest = files.filter((file) => !expired.includes(file))
+  let excess = sum(rest) - limits.maxBytes
+  for (const candidates of [rest.filter((file) => !file.waits), rest.filter((file) => file.waits)]) {
+    const byKind = Map.groupBy(candidates.toSorted(byAge), ({ kind }) => kind)
+    const held = new Map([...Map.groupBy(rest, ({ kind }) => kind)].map(([kind, all]) => [kind, sum(all)]))
+    while (excess > 0) {
+      const largest = [...byKind.keys()].toSorted((a, b) => (held.get(b) ?? 0) - (held.get(a) ?? 0))[0]
+      if (largest === undefined) break
+      const victim = byKind.get(largest)?.shift()
+      if (!victim) {
+        byKind.delete(largest)
+        continue
+      }
+      expired.push(victim)
+      rest.splice(rest.indexOf(victim), 1)
+      held.set(largest, (held.get(largest) ?? 0) - victim.bytes)
+      excess -= victim.bytes
+    }
   }
   return expired
 }
 
-function byAge(a: StoredSegment, b: StoredSegment): number {
+function byAge(a: StoredFile, b: StoredFile): number {
   return a.date < b.date ? -1 : a.date > b.date ? 1 : a.sequence - b.sequence
 }
 
-/** The segments below the data directory, with their sizes; foreign files are left out and left alone. */
-export async function listSegments(root: string): Promise<StoredSegment[]> {
-  const paths: string[] = []
-  for (const kind of await namesIn(root, 'kind=')) {
-    for (const date of await namesIn(join(root, kind), 'date=')) {
-      for (const name of await namesIn(join(root, kind, date), '')) paths.push(`${kind}/${date}/${name}`)
-    }
-  }
-  const segments: StoredSegment[] = []
-  for (const path of paths) {
-    const name = parseSegmentPath(path)
-    const info = name && (await stat(join(root, path)).catch(() => undefined))
-    if (name && info?.isFile()) segments.push({ ...name, path, bytes: info.size })
-  }
-  return segments
+function sum(files: readonly StoredFile[]): number {
+  return files.reduce((total, { bytes }) => total + bytes, 0)
 }
 
-async function namesIn(path: string, prefix: string): Promise<string[]> {
-  const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
-    throw error
-  })
-  return names.filter((name) => name.startsWith(prefix)).sort()
+/** The files below the data directory that retention looks after; `waits` says which are not uploaded yet. */
+export async function storedFiles(
+  data: string,
+  waits: (file: ArchivedFile) => boolean,
+): Promise<StoredFile[]> {
+  const files: StoredFile[] = (await listArchive(data)).map((file) => ({
+    path: join(archiveDirectory(data), file.path),
+    kind: file.kind,
+    date: file.date,
+    sequence: file.sequence,
+    bytes: file.bytes,
+    waits: waits(file),
+  }))
+  for (const name of await namesIn(quarantineDirectory(data))) {
+    const sequence = /^(\d{1,10})\.(?:wal|tail)$/.exec(name)?.[1]
+    if (sequence === undefined) continue
+    const path = join(quarantineDirectory(data), name)
+    const { mtimeMs, size } = await stat(path)
+    const date = dateOf(mtimeMs)
+    files.push({ path, kind: 'quarantine', date, sequence: Number(sequence), bytes: size, waits: false })
+  }
+  return files
 }
 
-/** Deletes segments, and the date directories that are empty afterwards. */
-export async function removeSegments(root: string, segments: readonly StoredSegment[]): Promise<void> {
-  for (const { path } of segments) await rm(join(root, path), { force: true })
-  for (const directory of new Set(segments.map(({ path }) => dirname(path)))) {
-    await rmdir(join(root, directory)).catch((error: NodeJS.ErrnoException) => {
+/** Deletes files, and the directories of dates that are empty afterwards. */
+export async function removeFiles(files: readonly StoredFile[]): Promise<void> {
+  for (const { path } of files) await rm(path, { force: true })
+  const dates = new Set(files.filter(({ kind }) => kind !== 'quarantine').map(({ path }) => dirname(path)))
+  for (const directory of dates) {
+    await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error
     })
   }

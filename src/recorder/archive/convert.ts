@@ -1,0 +1,194 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import {
+  archiveDirectory,
+  partitionPath,
+  partName,
+  quarantineDirectory,
+  stateDirectory,
+  temporaryDirectory,
+} from '../layout.ts'
+import { isKindName, type KindName } from '../records/kinds.ts'
+import { encodeFrame, type FrameMeta, HEADER } from '../wal/frame.ts'
+import { readFrames } from '../wal/read.ts'
+import type { ClosedSegment } from '../wal/segment-log.ts'
+import { commit } from './commit.ts'
+import type { Engine } from './engine.ts'
+import { isDate } from './filing.ts'
+import { forwardLines } from './forward-lines.ts'
+import { loadBatch } from './load.ts'
+import { mergeFiles } from './merge.ts'
+import { type Converted, zeroConverted } from './messages.ts'
+import { columns, PART, sortColumns, writeParquet } from './parquet.ts'
+import { SeenChunks } from './seen-chunks.ts'
+import { type Batch, Staging } from './staging.ts'
+
+const SEEN = 'chunks.txt'
+const WRITE_BYTES = 1024 * 1024
+
+export interface ConvertOptions {
+  readonly engine: Engine
+  /** The recorder's data directory. */
+  readonly data: string
+  readonly site: string
+  readonly retentionDays: number
+  readonly onProgress?: () => void
+}
+
+interface Work {
+  readonly options: ConvertOptions
+  readonly segment: ClosedSegment
+  /** Temporary files of this segment. */
+  readonly directory: string
+  readonly staging: Staging
+  readonly seen: SeenChunks
+  readonly counts: Converted
+  /** Frames for the quarantine. */
+  readonly aside: Buffer[]
+  takenMs: number
+}
+
+/**
+ * Converts one closed segment: its records come to a `part` file of their kind and date each, sorted, and the segment
+ * goes. All of that happens at once; when it throws, nothing has happened.
+ */
+export async function convertSegment(options: ConvertOptions, segment: ClosedSegment): Promise<Converted> {
+  const { data } = options
+  const directory = join(temporaryDirectory(data), String(segment.sequence))
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true, mode: 0o750 })
+  const work: Work = {
+    options,
+    segment,
+    directory,
+    staging: new Staging(directory),
+    seen: await SeenChunks.load(join(stateDirectory(data), SEEN)),
+    counts: zeroConverted(),
+    aside: [],
+    takenMs: 0,
+  }
+  const moves: [string, string][] = []
+  try {
+    await stage(work, moves)
+    const parts = await writeBatches(work, await work.staging.finish())
+    for (const { kind, date, files } of parts.values()) {
+      const from = await onePart(work, kind, date, files)
+      const partition = partitionPath({ site: options.site, kind, date })
+      moves.push([from, join(archiveDirectory(data), partition, partName(segment.sequence))])
+    }
+    if (work.aside.length > 0) await quarantine(work, moves)
+    await commit(data, {
+      moves: moves.map(([from, to]) => [relative(data, from), relative(data, to)]),
+      removals: [relative(data, segment.path)],
+    })
+  } finally {
+    await work.staging.abandon()
+    await options.engine.run('DROP TABLE IF EXISTS batch')
+    await rm(directory, { recursive: true, force: true })
+  }
+  return work.counts
+}
+
+/** Brings the segment's records into the staging files. */
+async function stage(work: Work, moves: [string, string][]): Promise<void> {
+  const { staging, seen, segment, counts } = work
+  let end = HEADER.length
+  let remembered = false
+  for await (const { meta, body, end: frameEnd } of readFrames(segment.path)) {
+    end = frameEnd
+    if (meta.encoding === 'none') continue
+    work.takenMs ||= meta.at
+    if (meta.encoding === 'ndjson' && meta.kind !== undefined && isKindName(meta.kind)) {
+      await staging.add(meta.kind, body)
+    } else if (meta.encoding === 'forward' && meta.forward) {
+      remembered ||= meta.forward.chunk !== undefined
+      if (seen.has(meta.forward, body)) counts.duplicateChunks += 1
+      else await stageForward(work, meta, body)
+    } else {
+      counts.unknownFrames += 1
+      work.aside.push(...encodeFrame(meta, Buffer.from(body)))
+    }
+  }
+  if (remembered) {
+    const path = join(work.directory, SEEN)
+    await writeFile(path, seen.toText(), { mode: 0o640 })
+    moves.push([path, join(stateDirectory(work.options.data), SEEN)])
+  }
+  const { size } = await stat(segment.path)
+  if (size > end) {
+    counts.damagedBytes = size - end
+    const path = join(work.directory, 'tail')
+    await pipeline(createReadStream(segment.path, { start: end }), createWriteStream(path, { mode: 0o640 }))
+    moves.push([path, join(quarantineDirectory(work.options.data), `${segment.sequence}.tail`)])
+  }
+}
+
+async function stageForward(work: Work, meta: FrameMeta, body: Buffer): Promise<void> {
+  if (!meta.forward) return
+  const pending = new Map<KindName, { lines: string[]; length: number }>()
+  for (const { kind, line } of forwardLines(meta.forward, body)) {
+    const held = pending.get(kind) ?? { lines: [], length: 0 }
+    pending.set(kind, held)
+    held.lines.push(line)
+    held.length += line.length
+    if (held.length < WRITE_BYTES) continue
+    await work.staging.add(kind, Buffer.from(held.lines.join('\n')))
+    pending.delete(kind)
+  }
+  for (const [kind, { lines }] of pending) await work.staging.add(kind, Buffer.from(lines.join('\n')))
+}
+
+interface PartFiles {
+  readonly kind: KindName
+  readonly date: string
+  readonly files: string[]
+}
+
+/** Writes each batch as Parquet files, one a date. */
+async function writeBatches(work: Work, batches: readonly Batch[]): Promise<Map<string, PartFiles>> {
+  const { engine, retentionDays, onProgress } = work.options
+  const parts = new Map<string, PartFiles>()
+  for (const [i, batch] of batches.entries()) {
+    const { kind } = batch
+    const loaded = await loadBatch(engine, batch, { takenMs: work.takenMs, retentionDays })
+    work.counts.rows += loaded.rows
+    work.counts.repaired += loaded.repaired
+    work.counts.malformed += loaded.unreadable.length
+    if (loaded.unreadable.length > 0) {
+      const body = Buffer.from(`${loaded.unreadable.join('\n')}\n`)
+      const meta: FrameMeta = { at: work.takenMs, encoding: 'ndjson', kind, rows: loaded.unreadable.length }
+      work.aside.push(...encodeFrame(meta, body))
+    }
+    const dates = await engine.rows('SELECT filed::VARCHAR AS date, count(*) AS rows FROM batch GROUP BY ALL')
+    for (const row of dates) {
+      const date = String(row.date)
+      if (!isDate(date)) throw new Error(`records of ${date} cannot be filed`)
+      const rows = Number(row.rows)
+      const path = join(work.directory, `${kind}-${date}-${i}.parquet`)
+      const query = `SELECT ${columns(kind)} FROM batch WHERE filed = DATE '${date}' ORDER BY ${sortColumns(kind).join(', ')}`
+      await writeParquet(engine, query, path, { rows, bytes: (batch.bytes * rows) / batch.rows }, PART)
+      const part = parts.get(`${kind} ${date}`) ?? { kind, date, files: [] }
+      parts.set(`${kind} ${date}`, part)
+      part.files.push(path)
+    }
+    await rm(batch.path)
+    onProgress?.()
+  }
+  return parts
+}
+
+async function onePart(work: Work, kind: KindName, date: string, files: readonly string[]): Promise<string> {
+  const [first] = files
+  if (first !== undefined && files.length === 1) return first
+  const path = join(work.directory, `${kind}-${date}.parquet`)
+  await mergeFiles(work.options.engine, kind, files, path, PART, work.options.onProgress)
+  return path
+}
+
+async function quarantine(work: Work, moves: [string, string][]): Promise<void> {
+  const path = join(work.directory, 'aside')
+  await writeFile(path, [HEADER, ...work.aside], { mode: 0o640 })
+  moves.push([path, join(quarantineDirectory(work.options.data), `${work.segment.sequence}.wal`)])
+}

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises'
+import { constants, setPriority } from 'node:os'
+import { describe } from '../log.ts'
+import { parseSettings } from '../settings.ts'
+import { listArchive } from './files.ts'
+import { type PassMessage, zeroPass } from './messages.ts'
+import { runPass } from './pass.ts'
+import { lockPass } from './pass-lock.ts'
+
+/*
+ * One pass of the archive, in a process of its own: `main.ts SETTINGS.json trusted|doubted`, where the last says whether
+ * the clock may decide what is too old. It writes a JSON object a line to stdout after each step, and a last one
+ * (PassMessage). The recorder's main process starts it (supervisor.ts); the memory that DuckDB takes goes with it.
+ */
+
+const [settingsPath, clock] = process.argv.slice(2)
+if (settingsPath === undefined || (clock !== 'trusted' && clock !== 'doubted')) {
+  throw new Error('usage: main.ts SETTINGS.json trusted|doubted')
+}
+// Our parent's end of the pipe: without it nobody counts what we do.
+process.stdin.resume().once('end', () => process.exit(1))
+setPriority(constants.priority.PRIORITY_LOW)
+const { data, site, retentionDays, maxBytes } = parseSettings(await readFile(settingsPath, 'utf8'))
+if (!(await lockPass(data))) throw new Error('another pass is running')
+const counts = zeroPass()
+const say = (message: PassMessage): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
+try {
+  await runPass(
+    {
+      data,
+      site,
+      retentionDays,
+      maxBytes,
+      clockTrusted: clock === 'trusted',
+      onProgress: (counts) => say({ counts }),
+    },
+    counts,
+  )
+} catch (error) {
+  say({ counts, error: describe(error).split('\n')[0] ?? '' })
+  process.exitCode = 1
+}
+const files = await listArchive(data)
+say({ counts, stored: { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) } })
+process.stdin.destroy()

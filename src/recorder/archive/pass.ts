@@ -1,0 +1,89 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { stateDirectory, temporaryDirectory } from '../layout.ts'
+import { describe } from '../log.ts'
+import { AttemptCounter } from './attempts.ts'
+import { recover } from './commit.ts'
+import { convertSegment } from './convert.ts'
+import { isDue, mergeDay, partitionsOf } from './days.ts'
+import { Engine } from './engine.ts'
+import { listArchive } from './files.ts'
+import type { Converted, PassCounts } from './messages.ts'
+import { chooseExpired, removeFiles, storedFiles } from './retention.ts'
+import { closedSegments } from './segments.ts'
+
+export interface PassOptions {
+  /** The recorder's data directory. */
+  readonly data: string
+  readonly site: string
+  readonly retentionDays: number
+  readonly maxBytes: number
+  /** The wall clock may decide what is too old (ClockTrust). */
+  readonly clockTrusted: boolean
+  /** Called whenever a step is done: a pass that is silent for long hangs. */
+  readonly onProgress?: (counts: PassCounts) => void
+  readonly now?: () => number
+}
+
+/**
+ * One pass of the archive: finishes what a crash interrupted, converts the closed segments in order, merges the days
+ * that are over. Throws what stopped it; `counts` holds what was done until then.
+ */
+export async function runPass(options: PassOptions, counts: PassCounts): Promise<void> {
+  const { data, site, retentionDays, now = Date.now } = options
+  const onProgress = (): void => options.onProgress?.(counts)
+  await mkdir(stateDirectory(data), { recursive: true, mode: 0o750 })
+  await recover(data)
+  await rm(temporaryDirectory(data), { recursive: true, force: true })
+  const engine = await Engine.start(join(temporaryDirectory(data), 'duckdb'))
+  try {
+    const attempts = new AttemptCounter(data)
+    for (const segment of await closedSegments(data)) {
+      if (!(await attempts.begin(segment.sequence))) {
+        counts.quarantined += 1
+        continue
+      }
+      try {
+        add(counts, await convertSegment({ engine, data, site, retentionDays, onProgress }, segment))
+      } catch (error) {
+        await attempts.failed(segment.sequence, error)
+        throw new Error(`segment ${segment.sequence}: ${describe(error)}`, { cause: error })
+      }
+      await attempts.succeeded()
+      counts.segments += 1
+      onProgress()
+    }
+    await expire(options, counts)
+    for (const partition of partitionsOf(await listArchive(data))) {
+      if (!isDue(partition, now())) continue
+      await mergeDay(engine, data, partition, onProgress)
+      counts.days += 1
+      onProgress()
+    }
+    await expire(options, counts)
+  } finally {
+    engine.close()
+    await rm(temporaryDirectory(data), { recursive: true, force: true })
+  }
+}
+
+/** Deletes what is too old or too much: before days are merged as well, since that needs room. */
+async function expire(
+  { data, retentionDays, maxBytes, clockTrusted, now = Date.now }: PassOptions,
+  counts: PassCounts,
+): Promise<void> {
+  const logged = (await closedSegments(data)).reduce((sum, { bytes }) => sum + bytes, 0)
+  const limits = { retentionDays, maxBytes: Math.max(0, maxBytes - logged) }
+  const expired = chooseExpired(
+    await storedFiles(data, () => false),
+    limits,
+    clockTrusted ? now() : undefined,
+  )
+  await removeFiles(expired)
+  counts.deletedFiles += expired.length
+  counts.deletedBytes += expired.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+function add(counts: PassCounts, converted: Converted): void {
+  for (const key of Object.keys(converted) as (keyof Converted)[]) counts[key] += converted[key]
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { ForwardChunk } from '../wal/frame.ts'
+
+const MAX_CHUNKS = 100_000
+/** 128 bits in base64, as the protocol has it, without padding. */
+const UNIQUE_ID_LENGTH = 22
+
+/**
+ * The Forward chunks that were converted last: a sender that did not get its acknowledgement sends a chunk again. The
+ * oldest are forgotten.
+ */
+export class SeenChunks {
+  readonly #keys: Set<string>
+
+  private constructor(keys: readonly string[]) {
+    this.#keys = new Set(keys)
+  }
+
+  static async load(path: string): Promise<SeenChunks> {
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return ''
+      throw error
+    })
+    return new SeenChunks(text.split('\n').filter((line) => line !== ''))
+  }
+
+  /** Whether this chunk came before; remembers it otherwise. One without an id never did. */
+  has(chunk: ForwardChunk, body: Buffer): boolean {
+    if (chunk.chunk === undefined) return false
+    const hash = createHash('sha256').update(JSON.stringify([chunk.tag, chunk.chunk]))
+    // A sender whose ids are shorter than the protocol's may use one twice.
+    if (chunk.chunk.length < UNIQUE_ID_LENGTH) hash.update(body)
+    const key = hash.digest('base64').slice(0, UNIQUE_ID_LENGTH)
+    if (this.#keys.has(key)) return true
+    this.#keys.add(key)
+    const [oldest] = this.#keys.size > MAX_CHUNKS ? this.#keys : []
+    if (oldest !== undefined) this.#keys.delete(oldest)
+    return false
+  }
+
+  toText(): string {
+    return `${[...this.#keys].join('\n')}\n`
+  }
+}
