@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { zeroCounts } from './counters.ts'
+import { DevicesSource } from './devices/listen.ts'
 import { describe, log } from './log.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
 import { parseSettings, type Settings } from './settings.ts'
@@ -29,6 +31,7 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
     await startDrops(nflog, wal),
     await SyslogSource.start(settings.syslog.address, settings.syslog.port, wal),
     await DockerSource.start(settings.dockerContainers, wal),
+    await DevicesSource.start({ ...settings.devices, state: join(settings.data, 'state/devices.json') }, wal),
   ]
   const since = new Date().toISOString()
   const report = (): Promise<void> => reportStatus(settings, wal, sources, since)
