@@ -46,7 +46,7 @@ function route6(present: boolean): void {
 }
 
 function job(): AdvertiseJob {
-  const network = { device: 'x', prefix: '10.0.0.0/24' }
+  const network = { device: 'x', prefix: '10.0.0.0/24', reservations: [] }
   const config = {
     version: 1,
     hostname: 'gate',

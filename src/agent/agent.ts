@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import type { AgentConfig } from '../router/render/agent.ts'
 import { AdvertiseJob } from './advertise-job.ts'
+import { ClientsJob } from './clients-job.ts'
 import { DelegatedJob } from './delegated-job.ts'
 import { HolderStore } from './holder-store.ts'
 import { JobLoop } from './job-loop.ts'
+import { LeaseReader } from './lease-reader.ts'
 import { NamesJob } from './names-job.ts'
 import { ResolvConfJob } from './resolv-conf-job.ts'
 import { type JobStatus, nextJobStatus } from './status.ts'
@@ -33,7 +35,14 @@ export class Agent {
     this.#log = log
     this.#delegated = new DelegatedJob(config.wan.device)
 
-    const names = this.#names(config, paths)
+    const reader = this.#leases(config, () => {
+      namesLoop?.poke()
+      clientsLoop?.poke()
+    })
+    const names = reader && this.#names(config, paths, reader, () => namesLoop?.poke())
+    const namesLoop = names && this.#loop('names', () => names.run(), 2000)
+    const clients = reader && new ClientsJob(config, reader, join(paths.run, 'agent/clients.json'))
+    const clientsLoop = clients && this.#loop('clients', () => clients.run(), 5000)
     const advertise = new AdvertiseJob(config, paths.networkd)
     const advertiseLoop = this.#loop('advertise', () => advertise.run(), 2000)
     const delegatedLoop = this.#loop('delegated', () => this.#delegated.run(), 2000)
@@ -66,11 +75,22 @@ export class Agent {
     await this.#delegated.clear().catch((error: unknown) => this.#log(`routes stay: ${String(error)}`))
   }
 
-  #names(config: AgentConfig, paths: AgentPaths): NamesJob | undefined {
+  #leases({ leases }: AgentConfig, poke: () => void): LeaseReader | undefined {
+    if (leases === undefined) return undefined
+    const reader = new LeaseReader(leases, poke)
+    this.#closers.push(() => reader.close())
+    return reader
+  }
+
+  #names(
+    config: AgentConfig,
+    paths: AgentPaths,
+    reader: LeaseReader,
+    poke: () => void,
+  ): NamesJob | undefined {
     if (config.names === undefined) return undefined
     const store = new HolderStore(join(paths.state, 'holders.json'))
-    const job = new NamesJob(config, config.names, store, () => loop.poke())
-    const loop = this.#loop('names', () => job.run(), 2000)
+    const job = new NamesJob(config, config.names, reader, store, poke)
     this.#closers.push(() => job.close())
     return job
   }

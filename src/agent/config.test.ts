@@ -27,14 +27,25 @@ describe('agent.json', () => {
       domain: 'home.arpa',
       wan: { device: 'wan0' },
       networks: [
-        { name: 'home', device: 'br-home', prefix: '10.0.0.0/24', advertise: true },
-        { name: 'guest', device: 'lan1.20', prefix: '10.0.20.0/23', advertise: true },
+        {
+          name: 'home',
+          device: 'br-home',
+          prefix: '10.0.0.0/24',
+          advertise: true,
+          reservations: [
+            { name: 'printer', mac: '02:00:5e:10:00:07', address: '10.0.0.7' },
+            { name: 'nas', mac: '02:00:5e:10:00:08', address: '10.0.0.200' },
+          ],
+        },
+        { name: 'guest', device: 'lan1.20', prefix: '10.0.20.0/23', advertise: true, reservations: [] },
       ],
       resolver: '127.0.0.1',
+      leases: {
+        socket: '/run/sekisho/kea/kea4.sock',
+        file: '/var/lib/sekisho/kea/leases/kea-leases4.csv',
+      },
       names: {
         resolverSocket: '/run/sekisho/unbound/unbound.ctl',
-        leasesSocket: '/run/sekisho/kea/kea4.sock',
-        leasesFile: '/var/lib/sekisho/kea/leases/kea-leases4.csv',
         reserved: [
           { name: 'gate', address: '10.0.0.1' },
           { name: 'printer', address: '10.0.0.7' },
@@ -61,6 +72,7 @@ describe('agent.json', () => {
     expect(read.wan).toEqual({ device: 'wan0', dns: ['192.0.2.53', '2001:db8::53'] })
     expect(read.networks.map((network) => network.advertise)).toEqual([false, false])
     expect(read).not.toHaveProperty('names')
+    expect(read).not.toHaveProperty('leases')
     expect(read).not.toHaveProperty('resolver')
   })
 
@@ -74,19 +86,27 @@ describe('agent.json', () => {
     for (const key of ['version', 'hostname', 'domain', 'wan', 'networks']) {
       expect(() => parseAgentConfig(JSON.stringify({ ...good, [key]: undefined })), key).toThrow(key)
     }
-    const network = { name: 'home', device: 'br-home', prefix: '10.0.0.0/24', advertise: true }
+    const network = {
+      name: 'home',
+      device: 'br-home',
+      prefix: '10.0.0.0/24',
+      advertise: true,
+      reservations: [],
+    }
     for (const change of [
       { name: '../x' },
       { device: 'a/b' },
       { prefix: '10.0.0.0/33' },
       { prefix: '10.0.0/8' },
       { advertise: 'yes' },
+      { reservations: [{ name: 'nas', mac: '02-00-5e-00-00-01', address: '10.0.0.9' }] },
+      { reservations: [{ name: '', mac: '02:00:5e:00:00:01', address: '10.0.0.9' }] },
     ]) {
       const bad = { ...good, networks: [{ ...network, ...change }] }
       expect(() => parseAgentConfig(JSON.stringify(bad)), JSON.stringify(change)).toThrow('networks.')
     }
-    const relative = { ...good, names: { ...good.names, leasesSocket: 'x.sock' } }
-    expect(() => parseAgentConfig(JSON.stringify(relative))).toThrow('leasesSocket')
+    const relative = { ...good, leases: { ...good.leases, socket: 'x.sock' } }
+    expect(() => parseAgentConfig(JSON.stringify(relative))).toThrow('leases.socket')
   })
 
   test('fuzz: any text is a configuration or an Error', () => {

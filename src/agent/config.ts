@@ -9,6 +9,7 @@ import type { AgentConfig } from '../router/render/agent.ts'
 const DEVICE = /^[^\s/\0:]{1,15}$/
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const DOMAIN = /^[a-z0-9_.-]{1,253}$/
+const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/
 const NETWORK = /^[a-z][a-z0-9-]{0,11}$/
 
 /** Reads the text of agent.json; throws an Error that names the first wrong key. */
@@ -16,6 +17,7 @@ export function parseAgentConfig(text: string): AgentConfig {
   const root = object(JSON.parse(text), 'agent.json')
   if (root.version !== 1) throw new Error('agent.json: version: not 1')
   const wan = object(root.wan, 'wan')
+  const leases = root.leases === undefined ? undefined : object(root.leases, 'leases')
   const names = root.names === undefined ? undefined : object(root.names, 'names')
   return {
     version: 1,
@@ -27,10 +29,12 @@ export function parseAgentConfig(text: string): AgentConfig {
     },
     networks: list(root.networks, 'networks').map(network),
     ...optional('resolver', root.resolver, (value) => ip(value, 'resolver')),
+    ...optional('leases', leases, (value) => ({
+      socket: path(value.socket, 'leases.socket'),
+      ...optional('file', value.file, (file) => path(file, 'leases.file')),
+    })),
     ...optional('names', names, (value) => ({
       resolverSocket: path(value.resolverSocket, 'names.resolverSocket'),
-      leasesSocket: path(value.leasesSocket, 'names.leasesSocket'),
-      ...optional('leasesFile', value.leasesFile, (file) => path(file, 'names.leasesFile')),
       reserved: list(value.reserved, 'names.reserved').map((item) => {
         const entry = object(item, 'names.reserved')
         return {
@@ -52,6 +56,14 @@ function network(item: unknown): AgentConfig['networks'][number] {
     device: string(entry.device, 'networks.device', DEVICE),
     prefix,
     advertise: entry.advertise,
+    reservations: list(entry.reservations, 'networks.reservations').map((one) => {
+      const reservation = object(one, 'networks.reservations')
+      return {
+        name: string(reservation.name, 'networks.reservations.name', LABEL),
+        mac: string(reservation.mac, 'networks.reservations.mac', MAC),
+        address: ip(reservation.address, 'networks.reservations.address'),
+      }
+    }),
   }
 }
 

@@ -26,7 +26,14 @@ function reply(...leases: unknown[]): string {
 describe('parseLeases', () => {
   test('an assigned lease', () => {
     expect(parseLeases(reply(PHONE))).toEqual([
-      { address: '10.0.0.130', hostname: 'phone', client: '02:00:5e:10:00:01', cltt: 1000, expires: 1600 },
+      {
+        address: '10.0.0.130',
+        hostname: 'phone',
+        client: '02:00:5e:10:00:01',
+        mac: '02:00:5e:10:00:01',
+        cltt: 1000,
+        expires: 1600,
+      },
     ])
   })
 

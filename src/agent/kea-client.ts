@@ -8,6 +8,7 @@ const MAX_BYTES = 16 * 1024 * 1024
 const INFINITE_LIFETIME = 0xffff_ffff
 /** Kea's result code for "nothing found". */
 const RESULT_EMPTY = 3
+const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i
 
 /**
  * All assigned DHCPv4 leases, over kea's control socket (command lease4-get-all of its lease_cmds hook library).
@@ -43,13 +44,15 @@ function parseLease(entry: unknown): Lease | undefined {
   const hostname = field(entry, 'hostname')
   if (typeof address !== 'string' || !isIPv4(address)) return undefined
   if (!isCount(cltt) || !isCount(lifetime) || field(entry, 'state') !== 0) return undefined
-  const client = [field(entry, 'hw-address'), field(entry, 'client-id')].find(
+  const hardware = field(entry, 'hw-address')
+  const client = [hardware, field(entry, 'client-id')].find(
     (id): id is string => typeof id === 'string' && id !== '',
   )
   return {
     address,
     hostname: typeof hostname === 'string' ? hostname : '',
     client: (client ?? address).slice(0, 1024),
+    ...(typeof hardware === 'string' && MAC.test(hardware) ? { mac: hardware.toLowerCase() } : {}),
     cltt,
     expires: lifetime === INFINITE_LIFETIME ? Number.POSITIVE_INFINITY : cltt + lifetime,
   }

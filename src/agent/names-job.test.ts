@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeKea, type FakeLease, FakeUnbound } from '../../tests/fake-control-servers.ts'
 import type { AgentConfig } from '../router/render/agent.ts'
 import { HolderStore } from './holder-store.ts'
+import { LeaseReader } from './lease-reader.ts'
 import { NamesJob } from './names-job.ts'
 
 const FILE = ['gate.home.arpa. 300 IN A 10.0.0.1', 'camera.home.arpa. 300 IN TXT "ours"']
@@ -12,6 +13,7 @@ const FILE = ['gate.home.arpa. 300 IN A 10.0.0.1', 'camera.home.arpa. 300 IN TXT
 let dir: string
 let unbound: FakeUnbound
 let kea: FakeKea
+let reader: LeaseReader
 let job: NamesJob
 let pokes = 0
 
@@ -25,16 +27,20 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   job.close()
+  reader.close()
   await unbound.stop()
   await kea.stop()
   await rm(dir, { recursive: true, force: true })
 })
 
 function newJob(): NamesJob {
+  const poke = () => {
+    pokes += 1
+  }
+  reader?.close()
+  reader = new LeaseReader({ socket: kea.path, file: join(dir, 'data/leases.csv') }, poke)
   const names = {
     resolverSocket: unbound.path,
-    leasesSocket: kea.path,
-    leasesFile: join(dir, 'data/leases.csv'),
     reserved: [
       { name: 'gate', address: '10.0.0.1' },
       { name: 'printer', address: '10.0.0.7' },
@@ -45,13 +51,11 @@ function newJob(): NamesJob {
     hostname: 'gate',
     domain: 'home.arpa',
     wan: { device: 'wan0' },
-    networks: [{ name: 'home', device: 'br-home', prefix: '10.0.0.0/24', advertise: true }],
+    networks: [{ name: 'home', device: 'br-home', prefix: '10.0.0.0/24', advertise: true, reservations: [] }],
     names,
   }
   const store = new HolderStore(join(dir, 'state/holders.json'))
-  return new NamesJob(config, names, store, () => {
-    pokes += 1
-  })
+  return new NamesJob(config, names, reader, store, poke)
 }
 
 function lease(address: string, hostname: string, changes: Partial<FakeLease> = {}): FakeLease {

@@ -1,23 +1,19 @@
-import { stat } from 'node:fs/promises'
 import { BlockList } from 'node:net'
 import { dirname } from 'node:path'
 import type { AgentConfig } from '../router/render/agent.ts'
 import { desiredNames } from './desired-names.ts'
 import { diffNames, nameRecords } from './diff-names.ts'
 import { DirectoryWatch } from './directory-watch.ts'
+import { fingerprint } from './fingerprint.ts'
 import { type HolderStore, labelsHeld } from './holder-store.ts'
-import { keaLeases } from './kea-client.ts'
 import type { Lease } from './lease.ts'
+import type { LeaseReader } from './lease-reader.ts'
 import type { LocalRecord } from './local-data.ts'
 import { isRelevant, type NameSpace, type Owned, ownedNames } from './owned-names.ts'
 import { addLocalData, listLocalData, removeLocalData } from './unbound-client.ts'
 
 /** A resolver that restarted or reloaded has forgotten the names: it is asked this often. */
 const LIST_EVERY_MS = 10_000
-/** Kea is asked when its lease file changes, and this often in case that went unseen. */
-const LEASES_EVERY_MS = 60_000
-/** Without a lease file to look at. */
-const LEASES_BLIND_EVERY_MS = 2000
 
 export interface NamesStatus {
   /** Names in the resolver now. */
@@ -36,11 +32,9 @@ export class NamesJob {
   readonly #space: NameSpace
   readonly #hostname: string
   readonly #store: HolderStore
-  readonly #leasesWatch: DirectoryWatch | undefined
+  readonly #reader: LeaseReader
   readonly #resolverWatch: DirectoryWatch
   #leases: readonly Lease[] | undefined
-  #leasesAsked = Number.NEGATIVE_INFINITY
-  #leasesSeen = ''
   #resolverSeen = ''
   #owned: Owned | undefined
   #listed = Number.NEGATIVE_INFINITY
@@ -49,10 +43,11 @@ export class NamesJob {
   #dirty = true
   #count = 0
 
-  /** `poke` is called when something changed and `run` should come soon. */
+  /** `poke` is called when the resolver changed and `run` should come soon. */
   constructor(
     config: AgentConfig,
     names: NonNullable<AgentConfig['names']>,
+    reader: LeaseReader,
     store: HolderStore,
     poke: () => void,
   ) {
@@ -65,13 +60,11 @@ export class NamesJob {
       reservedAddresses: new Set(names.reserved.map((entry) => entry.address)),
       ours: insideOf(config.networks.map((network) => network.prefix)),
     }
-    this.#leasesWatch =
-      names.leasesFile === undefined ? undefined : new DirectoryWatch(dirname(names.leasesFile), poke)
+    this.#reader = reader
     this.#resolverWatch = new DirectoryWatch(dirname(names.resolverSocket), poke)
   }
 
   async run(now: number = Date.now()): Promise<void> {
-    await this.#leasesWatch?.ensure()
     await this.#resolverWatch.ensure()
     const errors: unknown[] = []
     // A resolver that is away must not keep the leases from being known, nor the other way round.
@@ -88,20 +81,13 @@ export class NamesJob {
   }
 
   close(): void {
-    this.#leasesWatch?.close()
     this.#resolverWatch.close()
   }
 
   async #refreshLeases(): Promise<void> {
-    const elapsed = performance.now() - this.#leasesAsked
-    const seen = this.#config.leasesFile === undefined ? '' : await fingerprint(this.#config.leasesFile)
-    const every =
-      this.#config.leasesFile === undefined || seen === '' ? LEASES_BLIND_EVERY_MS : LEASES_EVERY_MS
-    // Kea answers from the state it has, not from the file, so asking again later costs only a moment.
-    if (this.#leases !== undefined && seen === this.#leasesSeen && elapsed < every) return
-    this.#leases = await keaLeases(this.#config.leasesSocket)
-    this.#leasesAsked = performance.now()
-    this.#leasesSeen = seen
+    const leases = await this.#reader.read()
+    if (leases === this.#leases) return
+    this.#leases = leases
     this.#dirty = true
   }
 
@@ -165,14 +151,4 @@ function insideOf(prefixes: readonly string[]): (address: string) => boolean {
     list.addSubnet(address, Number(length), 'ipv4')
   }
   return (address) => list.check(address, 'ipv4')
-}
-
-/** Changes whenever the file is written or replaced; '' when there is none. */
-async function fingerprint(path: string): Promise<string> {
-  try {
-    const { ino, size, mtimeMs, ctimeMs } = await stat(path)
-    return `${ino} ${size} ${mtimeMs} ${ctimeMs}`
-  } catch {
-    return ''
-  }
 }

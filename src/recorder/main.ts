@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
+import { DevicesSource } from './devices/listen.ts'
 import { describe, log } from './log.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
 import { parseSettings, type Settings } from './settings.ts'
@@ -30,6 +32,7 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
     await startDrops(nflog, wal),
     await SyslogSource.start(settings.syslog.address, settings.syslog.port, wal),
     await DockerSource.start(settings.dockerContainers, wal),
+    await DevicesSource.start({ ...settings.devices, state: join(settings.data, 'state/devices.json') }, wal),
   ]
   const archive = await ArchiveSupervisor.start({ settingsPath, data: settings.data })
   const since = new Date().toISOString()

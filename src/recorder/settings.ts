@@ -9,6 +9,15 @@ export interface Settings {
   readonly dockerContainers: string
   readonly syslog: { readonly address: string; readonly port: number }
   readonly nflogGroup: number
+  readonly devices: {
+    /** The agent's clients.json. */
+    readonly clients: string
+    /** The table of vendors in the image. */
+    readonly vendors: string
+    /** What is known now, for who asks. */
+    readonly live: string
+    readonly networks: readonly { readonly name: string; readonly device: string }[]
+  }
 }
 
 /** Reads the settings; throws on a file that our own renderer did not write. */
@@ -16,6 +25,7 @@ export function parseSettings(text: string): Settings {
   const value: unknown = JSON.parse(text)
   const all = record(value, 'settings')
   const syslog = record(all.syslog, 'syslog')
+  const devices = record(all.devices, 'devices')
   return {
     data: path(all.data, 'data'),
     site: name(all.site, 'site'),
@@ -25,12 +35,26 @@ export function parseSettings(text: string): Settings {
     dockerContainers: path(all.dockerContainers, 'dockerContainers'),
     syslog: { address: string(syslog.address, 'syslog.address'), port: integer(syslog.port, 'syslog.port') },
     nflogGroup: integer(all.nflogGroup, 'nflogGroup'),
+    devices: {
+      clients: path(devices.clients, 'devices.clients'),
+      vendors: path(devices.vendors, 'devices.vendors'),
+      live: path(devices.live, 'devices.live'),
+      networks: list(devices.networks, 'devices.networks').map((one) => ({
+        name: string(one.name, 'devices.networks.name'),
+        device: string(one.device, 'devices.networks.device'),
+      })),
+    },
   }
 }
 
 function record(value: unknown, name: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null) throw new Error(`${name} is not an object`)
   return value as Record<string, unknown>
+}
+
+function list(value: unknown, name: string): Record<string, unknown>[] {
+  if (!Array.isArray(value)) throw new Error(`${name} is not a list`)
+  return value.map((one) => record(one, name))
 }
 
 function string(value: unknown, name: string): string {

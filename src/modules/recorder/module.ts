@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { FilePath, HostLabel } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
-import { NFLOG_GROUP } from '../../router/paths.ts'
+import { NFLOG_GROUP, PATHS } from '../../router/paths.ts'
 import { renderRsyslog, renderSettings } from './render.ts'
 
 const MiB = 1024 * 1024
@@ -10,6 +10,7 @@ const PORT = 5514
 const SETTINGS = '/etc/sekisho/recorder.json'
 const DATA = '/data'
 const RUN = '/run/recorder'
+const AGENT = '/run/agent'
 
 export const recorder = defineModule({
   name: 'recorder',
@@ -58,6 +59,12 @@ export const recorder = defineModule({
             dockerContainers: '/docker/containers',
             syslog: { address: ADDRESS, port: PORT },
             nflogGroup: NFLOG_GROUP,
+            devices: {
+              clients: `${AGENT}/clients.json`,
+              vendors: '/app/vendors.txt',
+              live: `${RUN}/devices.json`,
+              networks: router.networks.map(({ name, device }) => ({ name, device })),
+            },
           }),
         },
       ],
@@ -87,6 +94,7 @@ export const recorder = defineModule({
             { kind: 'data', volume: 'records', target: DATA },
             { kind: 'run', target: RUN },
             { kind: 'host', source: containers, target: '/docker/containers' },
+            { kind: 'host', source: `${PATHS.run}/agent`, target: AGENT },
           ],
           health: {
             test: ['/usr/local/bin/node', 'src/recorder/health.ts', SETTINGS],

@@ -10,6 +10,12 @@ interface Settings {
   readonly dockerContainers: string
   readonly syslog: { readonly address: string; readonly port: number }
   readonly nflogGroup: number
+  readonly devices: {
+    readonly clients: string
+    readonly vendors: string
+    readonly live: string
+    readonly networks: readonly { readonly name: string; readonly device: string }[]
+  }
 }
 
 /** recorder.json: JSON has no comments, so the notice is a key that the recorder does not read. */

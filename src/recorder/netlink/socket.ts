@@ -46,12 +46,16 @@ export class NetlinkSocket {
     this.#poll.writeInt16LE(POLLIN, 4)
   }
 
-  /** Opens and binds a socket of a netlink family (NETLINK_NETFILTER is 12), with a receive buffer in bytes. */
-  static open(family: number, receiveBytes: number): NetlinkSocket {
+  /**
+   * Opens and binds a socket of a netlink family (NETLINK_NETFILTER is 12), with a receive buffer in bytes, that hears
+   * the multicast groups of a bit mask.
+   */
+  static open(family: number, receiveBytes: number, groups = 0): NetlinkSocket {
     const fd = check('socket', libc.socket(AF_NETLINK, SOCK_RAW, family))
     try {
       const address = Buffer.alloc(ADDRESS_BYTES)
       address.writeUInt16LE(AF_NETLINK, 0)
+      address.writeUInt32LE(groups, 8)
       check('bind', libc.bind(fd, address, address.length))
       // Best effort: without the capability the default of net.core.rmem_default stays.
       libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(receiveBytes), 4)
@@ -63,11 +67,16 @@ export class NetlinkSocket {
     }
   }
 
-  /** Sends a request to the kernel that asks for an acknowledgement, and throws NetlinkError when it refuses. */
-  async request(message: Buffer): Promise<void> {
+  /** Sends a message to the kernel. */
+  send(message: Buffer): void {
     const kernel = Buffer.alloc(ADDRESS_BYTES)
     kernel.writeUInt16LE(AF_NETLINK, 0)
     check('sendto', libc.sendto(this.fd, message, message.length, 0, kernel, kernel.length))
+  }
+
+  /** Sends a request to the kernel that asks for an acknowledgement, and throws NetlinkError when it refuses. */
+  async request(message: Buffer): Promise<void> {
+    this.send(message)
     const sequence = message.readUInt32LE(8)
     const deadline = performance.now() + 2000
     while (performance.now() < deadline) {

@@ -164,10 +164,10 @@ export const KINDS = {
     names: ['containerName', 'service', 'module'],
   },
   dhcp: {
-    about: 'A lease or a neighbour that came, went or changed',
+    about: 'A DHCP lease that was given, renewed, released or ran out',
     columns: {
       time: 'TIMESTAMP',
-      /** "assigned", "renewed", "released", "expired"; "seen" and "gone" for neighbours without a lease. */
+      /** "assigned", "renewed", "released" or "expired". */
       event: 'VARCHAR',
       network: 'VARCHAR',
       address: 'VARCHAR',
@@ -196,8 +196,10 @@ export const KINDS = {
     columns: {
       /** From when the address was the device's. */
       time: 'TIMESTAMP',
-      /** Until when, as far as is known. */
+      /** Until when it was looked at and found so. Of rows with the same address, macAddress and time the latest counts. */
       until: 'TIMESTAMP',
+      /** When the device last answered the router, or spoke DHCP. */
+      lastSeen: 'TIMESTAMP',
       address: 'VARCHAR',
       macAddress: 'VARCHAR',
       /** The device's name then: a reservation's, else what it called itself over DHCP. */

@@ -18,17 +18,26 @@ export interface AgentConfig {
     readonly prefix: string
     /** Whether router advertisements are sent here, so that their lifetime follows the default route. */
     readonly advertise: boolean
+    /** Devices that router.yaml knows by their MAC address. */
+    readonly reservations: readonly {
+      readonly name: string
+      readonly mac: string
+      readonly address: string
+    }[]
   }[]
   /** Our own resolver's address for resolv.conf; absent without one. */
   readonly resolver?: string
-  /** Leases become names when both sides have a control socket. */
+  /** Who hands out leases; absent when no module does. */
+  readonly leases?: {
+    /** UNIX socket that speaks kea's commands, lease_cmds included. */
+    readonly socket: string
+    /** File that changes with every lease. */
+    readonly file?: string
+  }
+  /** Leases become names when the resolver has a control socket too. */
   readonly names?: {
     /** UNIX socket that speaks unbound's control protocol without TLS. */
     readonly resolverSocket: string
-    /** UNIX socket that speaks kea's commands, lease_cmds included. */
-    readonly leasesSocket: string
-    /** File that changes with every lease. */
-    readonly leasesFile?: string
     /** Names and addresses of the file: no client gets them. */
     readonly reserved: readonly { readonly name: string; readonly address: string }[]
   }
@@ -58,18 +67,15 @@ function agentConfig(router: Router, provided: readonly Provided[]): AgentConfig
       device: network.device,
       prefix: network.prefix,
       advertise: router.wan.ipv6,
+      reservations: network.dhcp?.reservations ?? [],
     })),
     ...(resolver === undefined ? {} : { resolver }),
+    ...(leases?.socket === undefined
+      ? {}
+      : { leases: { socket: leases.socket, ...(leases.file === undefined ? {} : { file: leases.file }) } }),
     ...(resolverSocket === undefined || leases?.socket === undefined
       ? {}
-      : {
-          names: {
-            resolverSocket,
-            leasesSocket: leases.socket,
-            ...(leases.file === undefined ? {} : { leasesFile: leases.file }),
-            reserved: reserved(router),
-          },
-        }),
+      : { names: { resolverSocket, reserved: reserved(router) } }),
   }
 }
 

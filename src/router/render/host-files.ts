@@ -56,6 +56,7 @@ function tmpfiles({ wan }: Router): string {
   const upstream = wan.config.mode === 'static' ? wan.config.dns : []
   const lines = ['127.0.0.1', ...upstream].map((address) => `nameserver ${address}\\n`)
   return `${generatedHeader('core')}d ${PATHS.run} 0755 root root -
+d ${PATHS.run}/agent 0755 root root -
 f ${RESOLV_CONF} 0644 root root - ${lines.join('')}
 `
 }

@@ -1,3 +1,4 @@
+import { ipv4Text, ipv6Text } from '../../records/address.ts'
 import type { DropRecord } from '../../records/drop.ts'
 
 type PacketFields = Omit<
@@ -41,8 +42,8 @@ function decodeIpv4(packet: Buffer): PacketFields | undefined {
   const fragmented = offset > 0 || (flags & 0x2000) !== 0
   return {
     ipVersion: 4,
-    sourceAddress: ipv4At(packet, 12),
-    destinationAddress: ipv4At(packet, 16),
+    sourceAddress: ipv4Text(packet, 12),
+    destinationAddress: ipv4Text(packet, 16),
     protocolIdentifier: protocol,
     ...(offset === 0 && transport(protocol, packet.subarray(headerBytes))),
     ipTotalLength: packet.readUInt16BE(2),
@@ -56,8 +57,8 @@ function decodeIpv6(packet: Buffer): PacketFields | undefined {
   const { protocol, at, offset } = skipExtensions(packet)
   return {
     ipVersion: 6,
-    sourceAddress: ipv6At(packet, 8),
-    destinationAddress: ipv6At(packet, 24),
+    sourceAddress: ipv6Text(packet, 8),
+    destinationAddress: ipv6Text(packet, 24),
     protocolIdentifier: protocol,
     ...(at !== undefined && !offset && transport(protocol, packet.subarray(at))),
     ipTotalLength: 40 + packet.readUInt16BE(4),
@@ -118,22 +119,4 @@ function transport(protocol: number, header: Buffer): PacketFields {
 function ports(header: Buffer): PacketFields {
   if (header.length < 4) return {}
   return { sourceTransportPort: header.readUInt16BE(0), destinationTransportPort: header.readUInt16BE(2) }
-}
-
-function ipv4At(packet: Buffer, at: number): string {
-  return [...packet.subarray(at, at + 4)].join('.')
-}
-
-/** RFC 5952 text: lower case, the longest run of zero groups (the first of equals, two at least) shortened. */
-function ipv6At(packet: Buffer, at: number): string {
-  const groups = Array.from({ length: 8 }, (_, i) => packet.readUInt16BE(at + i * 2))
-  let best = { start: 0, length: 1 }
-  for (let start = 0; start < 8; start++) {
-    let length = 0
-    while (start + length < 8 && groups[start + length] === 0) length += 1
-    if (length > best.length) best = { start, length }
-  }
-  const text = groups.map((group) => group.toString(16))
-  if (best.length < 2) return text.join(':')
-  return `${text.slice(0, best.start).join(':')}::${text.slice(best.start + best.length).join(':')}`
 }

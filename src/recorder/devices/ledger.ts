@@ -1,0 +1,106 @@
+import type { Counts } from '../counters.ts'
+import type { DeviceRecord } from '../records/device.ts'
+import type { DhcpRecord } from '../records/dhcp.ts'
+import type { ClientsFile } from './clients-file.ts'
+import { advance, type Interval, isDue, isUnwritten } from './intervals.ts'
+import { remember } from './known.ts'
+import { leaseEvents } from './lease-events.ts'
+import { type Neighbour, ownersOf } from './owners.ts'
+import { deviceRecord } from './record.ts'
+import { bucket, room } from './room.ts'
+import { type DevicesState, NOTHING } from './state.ts'
+
+/** Ended intervals that wait for the disk to take their records. */
+const MOST_WAITING = 4096
+
+/** What takes the records: true when taken, false when there is no room now. */
+export interface Sink {
+  device(epochMs: number, record: DeviceRecord): boolean
+  dhcp(epochMs: number, record: DhcpRecord): boolean
+  /** Resolves when what was taken is on the disk. */
+  flush(): Promise<void>
+}
+
+export interface LedgerOptions {
+  readonly sink: Sink
+  readonly counts: Counts
+  readonly vendorOf: (mac: string) => string | undefined
+}
+
+/** Turns what is seen of neighbours and leases into the current state and its records. */
+export class DevicesLedger {
+  readonly #options: LedgerOptions
+  readonly #room = room()
+  readonly #events = bucket(1024, 60)
+  #state: DevicesState
+  #waiting: Interval[] = []
+  #refused = 0
+
+  constructor(options: LedgerOptions, state: DevicesState = NOTHING) {
+    this.#options = options
+    this.#state = state
+  }
+
+  /** Takes up what is so at `now`, milliseconds since 1970. */
+  take(neighbours: readonly Neighbour[], clients: ClientsFile | undefined, now: number): void {
+    const leases = clients === undefined ? this.#state.leases : this.#takeLeases(clients)
+    const owners = ownersOf(neighbours, clients, now)
+    const before = this.#state.open
+    const { open, ended, refused } = advance(before, owners.values(), now, this.#room(before, now))
+    this.#refused += refused
+    const known = remember(this.#state.known, [...ended, ...open.values()], this.#options.vendorOf)
+    this.#state = { time: now, open, known, leases }
+    this.#waiting.push(...ended.filter(isUnwritten))
+    this.#waiting = this.#waiting.filter((interval) => !this.#write(interval))
+    const lost = this.#waiting.length - MOST_WAITING
+    if (lost > 0) {
+      this.#waiting.splice(0, lost)
+      this.#lose(lost)
+    }
+    this.#writeOpen(isDue)
+  }
+
+  /** Writes what is open, as far as it is known now. */
+  close(): void {
+    this.#writeOpen(isUnwritten)
+  }
+
+  state(): DevicesState {
+    return this.#state
+  }
+
+  details(): Readonly<Record<string, number>> {
+    const { open, known } = this.#state
+    return { devices: known.size, addresses: open.size, refused: this.#refused }
+  }
+
+  #takeLeases({ leases, asOf }: ClientsFile): DevicesState['leases'] {
+    const after = new Map(leases.map((lease) => [lease.address, lease]))
+    for (const event of leaseEvents(this.#state.leases, after, asOf)) {
+      const { counts, sink } = this.#options
+      counts.received += 1
+      if (!this.#events(asOf) || !sink.dhcp(Date.parse(event.time), event)) counts.dropped += 1
+    }
+    return after
+  }
+
+  #writeOpen(which: (interval: Interval) => boolean): void {
+    const open = new Map(this.#state.open)
+    for (const [key, interval] of open) {
+      if (which(interval) && this.#write(interval)) open.set(key, { ...interval, written: interval.until })
+    }
+    this.#state = { ...this.#state, open }
+  }
+
+  #write(interval: Interval): boolean {
+    const { sink, counts, vendorOf } = this.#options
+    const taken = sink.device(interval.from, deviceRecord(interval, vendorOf(interval.macAddress)))
+    if (taken) counts.received += 1
+    return taken
+  }
+
+  #lose(count: number): void {
+    this.#options.counts.received += count
+    this.#options.counts.dropped += count
+  }
+}
