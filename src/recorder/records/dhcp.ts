@@ -1,4 +1,4 @@
-/** What became of a DHCP lease (kind "dhcp"; RFC 2131). */
+/** What became of a DHCP lease (kind "dhcp"), in the words of RFC 2131. */
 export interface DhcpRecord {
   /** When the client and the server spoke, or the lease ended: RFC 3339, UTC. Of "released", when it was noticed. */
   readonly time: string
