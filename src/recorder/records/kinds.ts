@@ -158,6 +158,8 @@ export const KINDS = {
       stream: 'VARCHAR',
       log: 'VARCHAR',
       partial: 'BOOLEAN',
+      /** Labels and variables that Docker's fluentd driver was told to send along. */
+      attributes: 'JSON',
     },
     sort: ['containerName', 'time'],
     addresses: [],
