@@ -39,6 +39,12 @@ beforeEach(async () => {
     dockerContainers: join(root, 'containers'),
     syslog: { address: '127.0.0.1', port: 5514 },
     nflogGroup: 7,
+    devices: {
+      clients: join(root, 'run/clients.json'),
+      vendors: join(root, 'vendors.txt'),
+      live: join(root, 'run/devices.json'),
+      networks: [],
+    },
   }
   writeFileSync(join(root, 'settings.json'), JSON.stringify(settings))
   const user = process.getuid?.() === 0 ? [] : ['--map-root-user']

@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { writeFileAtomic } from '../atomic-file.ts'
@@ -205,6 +205,7 @@ export class DevicesSource implements Source {
     try {
       const text = serialiseState(this.#ledger.state())
       await this.#sink.flush()
+      await mkdir(dirname(this.#options.state), { recursive: true, mode: 0o750 })
       await writeFileAtomic(this.#options.state, text)
     } catch (error) {
       log('devices state', `devices: ${this.#options.state}: ${describe(error)}`)
