@@ -11,6 +11,8 @@ export const bind: (fd: number, address: Buffer, length: number) => number = lib
 )
 export const setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number =
   libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)')
+export const getsockopt: (fd: number, level: number, name: number, value: Buffer, length: Buffer) => number =
+  libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)')
 export const sendto: (
   fd: number,
   data: Buffer,
@@ -30,6 +32,9 @@ export const recvfrom: (
   addressLength: Buffer,
 ) => number = libc.func(
   'int64_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)',
+)
+export const inetPton: (family: number, text: string, address: Buffer) => number = libc.func(
+  'int inet_pton(int family, const char *text, void *address)',
 )
 export const close: (fd: number) => number = libc.func('int close(int fd)')
 export const ifIndexToName: (index: number, name: Buffer) => unknown = libc.func(

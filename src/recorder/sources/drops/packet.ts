@@ -1,3 +1,4 @@
+import { ipv4At, ipv6At } from '../../records/address.ts'
 import type { DropRecord } from '../../records/drop.ts'
 
 type PacketFields = Omit<
@@ -118,22 +119,4 @@ function transport(protocol: number, header: Buffer): PacketFields {
 function ports(header: Buffer): PacketFields {
   if (header.length < 4) return {}
   return { sourceTransportPort: header.readUInt16BE(0), destinationTransportPort: header.readUInt16BE(2) }
-}
-
-function ipv4At(packet: Buffer, at: number): string {
-  return [...packet.subarray(at, at + 4)].join('.')
-}
-
-/** RFC 5952 text: lower case, the longest run of zero groups (the first of equals, two at least) shortened. */
-function ipv6At(packet: Buffer, at: number): string {
-  const groups = Array.from({ length: 8 }, (_, i) => packet.readUInt16BE(at + i * 2))
-  let best = { start: 0, length: 1 }
-  for (let start = 0; start < 8; start++) {
-    let length = 0
-    while (start + length < 8 && groups[start + length] === 0) length += 1
-    if (length > best.length) best = { start, length }
-  }
-  const text = groups.map((group) => group.toString(16))
-  if (best.length < 2) return text.join(':')
-  return `${text.slice(0, best.start).join(':')}::${text.slice(best.start + best.length).join(':')}`
 }
