@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
 import { describe, log } from './log.ts'
+import { closeOnExec } from './netlink/libc.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { DockerSource } from './sources/docker/listen.ts'
@@ -70,8 +71,10 @@ function walLimits(maxBytes: number): { readonly maxBytes: number; readonly segm
 }
 
 async function startDrops(nflog: string, wal: Wal): Promise<Source> {
-  if (/^\d+$/.test(nflog)) return DropsSource.start(new NetlinkSocket(Number(nflog)), wal)
-  return absent('drops', nflog)
+  if (!/^\d+$/.test(nflog)) return absent('drops', nflog)
+  // The archive's process may outlive this one, and must not hold what its successor opens.
+  closeOnExec(Number(nflog))
+  return DropsSource.start(new NetlinkSocket(Number(nflog)), wal)
 }
 
 function startNetflow(settings: Settings, udp: UdpDescriptors, wal: Wal): Source {
@@ -84,7 +87,9 @@ function startNetflow(settings: Settings, udp: UdpDescriptors, wal: Wal): Source
 
 function udpSocket(name: keyof UdpDescriptors, settings: Settings, open: UdpDescriptors): UdpSocket {
   const fd = open[name]
-  return fd === undefined ? openUdp(name, settings) : new UdpSocket(fd)
+  const socket = fd === undefined ? openUdp(name, settings) : new UdpSocket(fd)
+  closeOnExec(socket.fd)
+  return socket
 }
 
 /** In the place of a source that could not be started, and says why. */

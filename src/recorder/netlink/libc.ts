@@ -36,6 +36,8 @@ export const recvfrom: (
 export const inetPton: (family: number, text: string, address: Buffer) => number = libc.func(
   'int inet_pton(int family, const char *text, void *address)',
 )
+const ioctl: (fd: number, request: number) => number = libc.func('int ioctl(int fd, unsigned long request)')
+const FIOCLEX = 0x5451
 export const close: (fd: number) => number = libc.func('int close(int fd)')
 export const ifIndexToName: (index: number, name: Buffer) => unknown = libc.func(
   'void *if_indextoname(unsigned int index, void *name)',
@@ -51,6 +53,11 @@ export function poll(fds: Buffer, count: number, timeoutMs: number): Promise<num
       else resolve(result)
     })
   })
+}
+
+/** Keeps a descriptor from the programs that this process starts. */
+export function closeOnExec(fd: number): void {
+  ioctl(fd, FIOCLEX)
 }
 
 export const ERRNO = { EINTR: 4, EAGAIN: 11, EBUSY: 16, ENOBUFS: 105 } as const
