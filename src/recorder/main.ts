@@ -4,25 +4,29 @@ import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
 import { DevicesSource } from './devices/listen.ts'
 import { describe, log } from './log.ts'
+import { closeOnExec } from './netlink/libc.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { DockerSource } from './sources/docker/listen.ts'
 import { DropsSource } from './sources/drops/listen.ts'
+import { NetflowSource } from './sources/netflow/listen.ts'
+import { openUdp, type UdpDescriptors } from './sources/open-udp.ts'
 import type { Source } from './sources/source.ts'
 import { SyslogSource } from './sources/syslog/listen.ts'
+import { UdpSocket } from './sources/udp-socket.ts'
 import { sourceStatus, writeStatus } from './status.ts'
 import { Wal } from './wal/wal.ts'
 
 /*
- * The recorder: `main.ts SETTINGS.json NFLOG`, where NFLOG is the descriptor of an open NFLOG socket, or why there
- * is none. start.ts calls it without any capability.
+ * The recorder: `main.ts SETTINGS.json NFLOG UDP`, where NFLOG is the descriptor of an open NFLOG socket, or why there
+ * is none, and UDP those of open UDP sockets as JSON (UdpDescriptors). start.ts calls it without any capability.
  */
 
 const STATUS_MS = 5000
 const MIN_SEGMENT_BYTES = 1024 * 1024
 const MAX_SEGMENT_BYTES = 32 * 1024 * 1024
 
-async function main(settingsPath: string, nflog: string): Promise<void> {
+async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): Promise<void> {
   const settings = parseSettings(await readFile(settingsPath, 'utf8'))
   const wal = await Wal.open({ data: settings.data, ...walLimits(settings.maxBytes) })
   const { segments, frames } = wal.recovered
@@ -30,7 +34,13 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
   // Drops first: the kernel does not wait.
   const sources: Source[] = [
     await startDrops(nflog, wal),
-    await SyslogSource.start(settings.syslog.address, settings.syslog.port, wal),
+    await SyslogSource.start(
+      settings.syslog.address,
+      settings.syslog.port,
+      udpSocket('syslog', settings, udp),
+      wal,
+    ),
+    startNetflow(settings, udp, wal),
     await DockerSource.start(settings.dockerContainers, wal),
     await DevicesSource.start({ ...settings.devices, state: join(settings.data, 'state/devices.json') }, wal),
   ]
@@ -64,12 +74,34 @@ function walLimits(maxBytes: number): { readonly maxBytes: number; readonly segm
 }
 
 async function startDrops(nflog: string, wal: Wal): Promise<Source> {
-  if (/^\d+$/.test(nflog)) return DropsSource.start(new NetlinkSocket(Number(nflog)), wal)
-  log('drops', `drops: ${nflog}`)
+  if (!/^\d+$/.test(nflog)) return absent('drops', nflog)
+  // The archive's process may outlive this one, and must not hold what its successor opens.
+  closeOnExec(Number(nflog))
+  return DropsSource.start(new NetlinkSocket(Number(nflog)), wal)
+}
+
+function startNetflow(settings: Settings, udp: UdpDescriptors, wal: Wal): Source {
+  try {
+    return NetflowSource.start(udpSocket('netflow', settings, udp), wal)
+  } catch (error) {
+    return absent('netflow', describe(error))
+  }
+}
+
+function udpSocket(name: keyof UdpDescriptors, settings: Settings, open: UdpDescriptors): UdpSocket {
+  const fd = open[name]
+  const socket = fd === undefined ? openUdp(name, settings) : new UdpSocket(fd)
+  closeOnExec(socket.fd)
+  return socket
+}
+
+/** In the place of a source that could not be started, and says why. */
+function absent(name: string, reason: string): Source {
+  log(name, `${name}: ${reason}`)
   return {
-    name: 'drops',
+    name,
     counts: zeroCounts(),
-    state: () => nflog,
+    state: () => reason,
     details: () => ({}),
     stop: () => Promise.resolve(),
   }
@@ -97,6 +129,7 @@ async function reportStatus(
   }
 }
 
-const [settingsPath, nflog] = process.argv.slice(2)
-if (settingsPath === undefined || nflog === undefined) throw new Error('usage: main.ts SETTINGS.json NFLOG')
-await main(settingsPath, nflog)
+const [settingsPath, nflog, udp = '{}'] = process.argv.slice(2)
+if (settingsPath === undefined || nflog === undefined)
+  throw new Error('usage: main.ts SETTINGS.json NFLOG [UDP]')
+await main(settingsPath, nflog, JSON.parse(udp) as UdpDescriptors)

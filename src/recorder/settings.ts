@@ -7,7 +7,8 @@ export interface Settings {
   readonly retentionDays: number
   readonly maxBytes: number
   readonly dockerContainers: string
-  readonly syslog: { readonly address: string; readonly port: number }
+  readonly syslog: Listener
+  readonly netflow: Listener
   readonly nflogGroup: number
   readonly devices: {
     /** The agent's clients.json. */
@@ -20,11 +21,15 @@ export interface Settings {
   }
 }
 
+export interface Listener {
+  readonly address: string
+  readonly port: number
+}
+
 /** Reads the settings; throws on a file that our own renderer did not write. */
 export function parseSettings(text: string): Settings {
   const value: unknown = JSON.parse(text)
   const all = record(value, 'settings')
-  const syslog = record(all.syslog, 'syslog')
   const devices = record(all.devices, 'devices')
   return {
     data: path(all.data, 'data'),
@@ -33,7 +38,8 @@ export function parseSettings(text: string): Settings {
     retentionDays: integer(all.retentionDays, 'retentionDays'),
     maxBytes: integer(all.maxBytes, 'maxBytes'),
     dockerContainers: path(all.dockerContainers, 'dockerContainers'),
-    syslog: { address: string(syslog.address, 'syslog.address'), port: integer(syslog.port, 'syslog.port') },
+    syslog: listener(all.syslog, 'syslog'),
+    netflow: listener(all.netflow, 'netflow'),
     nflogGroup: integer(all.nflogGroup, 'nflogGroup'),
     devices: {
       clients: path(devices.clients, 'devices.clients'),
@@ -45,6 +51,11 @@ export function parseSettings(text: string): Settings {
       })),
     },
   }
+}
+
+function listener(value: unknown, name: string): Listener {
+  const { address, port } = record(value, name)
+  return { address: string(address, `${name}.address`), port: integer(port, `${name}.port`) }
 }
 
 function record(value: unknown, name: string): Record<string, unknown> {

@@ -3,16 +3,18 @@ import { join } from 'node:path'
 import { describe } from './log.ts'
 import { parseSettings } from './settings.ts'
 import { openNflog } from './sources/drops/open.ts'
+import { openUdp, UDP_SOURCES, type UdpDescriptors } from './sources/open-udp.ts'
 
 /*
- * The container's first process: `start.ts SETTINGS.json`. Opens the one thing that needs a capability, the NFLOG
- * socket, then becomes the recorder with the capabilities gone for good: what decodes packets and lines from
+ * The container's first process: `start.ts SETTINGS.json`. Opens what needs a capability, the NFLOG socket and UDP
+ * sockets with large buffers, then becomes the recorder with the capabilities gone for good: what decodes packets and lines from
  * anyone must not be able to change the firewall.
  */
 
 const [settingsPath] = process.argv.slice(2)
 if (settingsPath === undefined) throw new Error('usage: start.ts SETTINGS.json')
-const { nflogGroup } = parseSettings(await readFile(settingsPath, 'utf8'))
+const settings = parseSettings(await readFile(settingsPath, 'utf8'))
+const { nflogGroup } = settings
 
 let nflog: string
 try {
@@ -21,6 +23,17 @@ try {
   // Lines and messages are recorded all the same; the status and the health check say what is missing.
   nflog = `cannot read NFLOG group ${nflogGroup}: ${describe(error)}`
 }
+
+const udp: UdpDescriptors = Object.fromEntries(
+  UDP_SOURCES.flatMap((name) => {
+    try {
+      return [[name, openUdp(name, settings).fd]]
+    } catch {
+      // main.ts tries again, and says why it cannot.
+      return []
+    }
+  }),
+)
 
 if (!process.execve) throw new Error('this Node.js has no process.execve')
 process.execve(
@@ -35,6 +48,7 @@ process.execve(
     join(import.meta.dirname, 'main.ts'),
     settingsPath,
     nflog,
+    JSON.stringify(udp),
   ],
   process.env,
 )

@@ -7,6 +7,7 @@ import { renderRsyslog, renderSettings } from './render.ts'
 const MiB = 1024 * 1024
 const ADDRESS = '127.0.0.1'
 const PORT = 5514
+const NETFLOW_PORT = 2055
 const SETTINGS = '/etc/sekisho/recorder.json'
 const DATA = '/data'
 const RUN = '/run/recorder'
@@ -14,7 +15,8 @@ const AGENT = '/run/agent'
 
 export const recorder = defineModule({
   name: 'recorder',
-  summary: "Keeps the containers' lines, the host's syslog and the firewall's drops as daily Parquet files",
+  summary:
+    "Keeps the containers' lines, the host's syslog, flows and the firewall's drops as daily Parquet files",
   config: z.strictObject({
     retention_days: z
       .int()
@@ -31,9 +33,47 @@ export const recorder = defineModule({
     site: HostLabel.optional().describe(
       "The name of this place in the archive (site=…); default: the router's hostname",
     ),
+    netflow: z
+      .strictObject({
+        port: z.int().min(1024).max(65_535).default(NETFLOW_PORT).describe('UDP port'),
+        from: z
+          .array(z.string())
+          .max(32)
+          .default([])
+          .describe('Networks from which switches and access points export; this router itself always may'),
+      })
+      .prefault({})
+      .describe('Where NetFlow v5, v9 and IPFIX are taken'),
     docker_root: FilePath.default('/var/lib/docker').describe("Docker's data-root"),
   }),
-  provides: () => ({ collector: { address: ADDRESS, port: PORT, protocol: 'tcp' } }),
+  provides: ({ netflow }) => ({
+    collector: { address: ADDRESS, port: PORT, protocol: 'tcp' },
+    netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
+  }),
+  check: ({ config, router }) => [
+    ...config.netflow.from.flatMap((name, i) =>
+      router.networks.some((network) => network.name === name)
+        ? []
+        : [
+            {
+              path: ['modules', 'recorder', 'netflow', 'from', i],
+              message: `there is no network ${JSON.stringify(name)}`,
+              fix: `use one of ${router.networks.map((network) => network.name).join(', ')}`,
+              severity: 'error' as const,
+            },
+          ],
+    ),
+    ...(config.netflow.port === PORT
+      ? [
+          {
+            path: ['modules', 'recorder', 'netflow', 'port'],
+            message: `port ${PORT}/udp is where the recorder takes syslog`,
+            fix: `use another, such as ${NETFLOW_PORT}`,
+            severity: 'error' as const,
+          },
+        ]
+      : []),
+  ],
   imageSources: [
     'src/recorder',
     'node_modules/koffi',
@@ -45,6 +85,9 @@ export const recorder = defineModule({
     'node_modules/@duckdb/node-bindings-linux-arm64',
   ],
   build({ config, router }) {
+    const { netflow } = config
+    // Every address, so that a network's may come later and change: the firewall lets in only those that `from` names.
+    const netflowAddress = netflow.from.length === 0 ? ADDRESS : '::'
     const containers = `${config.docker_root.replace(/\/+$/, '')}/containers`
     return {
       files: [
@@ -58,6 +101,7 @@ export const recorder = defineModule({
             maxBytes: config.max_bytes,
             dockerContainers: '/docker/containers',
             syslog: { address: ADDRESS, port: PORT },
+            netflow: { address: netflowAddress, port: netflow.port },
             nflogGroup: NFLOG_GROUP,
             devices: {
               clients: `${AGENT}/clients.json`,
@@ -88,6 +132,11 @@ export const recorder = defineModule({
           listens: [
             { protocol: 'tcp', port: PORT, addresses: [ADDRESS] },
             { protocol: 'udp', port: PORT, addresses: [ADDRESS] },
+            {
+              protocol: 'udp',
+              port: netflow.port,
+              ...(netflow.from.length === 0 && { addresses: [ADDRESS] }),
+            },
           ],
           mounts: [
             { kind: 'file', file: 'recorder.json', target: SETTINGS },
@@ -106,7 +155,12 @@ export const recorder = defineModule({
           memoryBytes: 768 * MiB,
         },
       ],
-      openings: [],
+      openings: [...new Set(netflow.from)].map((from) => ({
+        from,
+        protocol: 'udp' as const,
+        port: netflow.port,
+        why: 'NetFlow',
+      })),
       logs: [],
       data: [{ name: 'records', owner: '0:0', mode: 0o750, backup: false }],
     }

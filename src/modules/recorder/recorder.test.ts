@@ -14,6 +14,7 @@ describe('golden', () => {
       { retention_days: 7, max_bytes: 67_108_864, docker_root: '/srv/docker/' },
       sampleRouter(),
     ),
+    netflow: contextFor(recorder, { netflow: { port: 9995, from: ['home', 'guest'] } }, sampleRouter()),
   }
   it.each(Object.entries(cases))('%s', async (name, ctx) => {
     await expectGolden(join(import.meta.dirname, 'golden', name), goldenOf(recorder.build(ctx)))
@@ -28,9 +29,19 @@ describe('config', () => {
     { max_bytes: '1G' },
     { docker_root: 'var/lib/docker' },
     { port: 5514 },
+    { netflow: { port: 53 } },
+    { netflow: { from: 'home' } },
   ])('refuses %j', (config) => {
     expect(recorder.config.safeParse(config).success).toBe(false)
   })
+})
+
+it('wants networks that exist, and a port of its own', () => {
+  const paths = (netflow: object) =>
+    recorder.check?.(contextFor(recorder, { netflow }, sampleRouter())).map(({ path }) => path.join('.'))
+  expect(paths({ from: ['home', 'attic'] })).toEqual(['modules.recorder.netflow.from.1'])
+  expect(paths({ port: 5514 })).toEqual(['modules.recorder.netflow.port'])
+  expect(paths({ from: ['home'] })).toEqual([])
 })
 
 it('renders settings that the recorder reads', () => {
@@ -44,7 +55,7 @@ it('renders settings that the recorder reads', () => {
 
 it("shows in its README exactly the messages' fields that its records have", () => {
   const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
-  for (const name of ['container', 'syslog', 'drop']) {
+  for (const name of ['container', 'syslog', 'drop', 'netflow']) {
     const source = readFileSync(join(import.meta.dirname, `../../recorder/records/${name}.ts`), 'utf8')
     const fields = [...source.matchAll(/^ {2}readonly (\w+)\??:/gm)].map((match) => match[1])
     expect(fields.length).toBeGreaterThan(5)

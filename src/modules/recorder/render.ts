@@ -9,6 +9,7 @@ interface Settings {
   readonly maxBytes: number
   readonly dockerContainers: string
   readonly syslog: { readonly address: string; readonly port: number }
+  readonly netflow: { readonly address: string; readonly port: number }
   readonly nflogGroup: number
   readonly devices: {
     readonly clients: string

@@ -11,6 +11,8 @@ export const bind: (fd: number, address: Buffer, length: number) => number = lib
 )
 export const setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number =
   libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)')
+export const getsockopt: (fd: number, level: number, name: number, value: Buffer, length: Buffer) => number =
+  libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)')
 export const sendto: (
   fd: number,
   data: Buffer,
@@ -31,6 +33,11 @@ export const recvfrom: (
 ) => number = libc.func(
   'int64_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)',
 )
+export const inetPton: (family: number, text: string, address: Buffer) => number = libc.func(
+  'int inet_pton(int family, const char *text, void *address)',
+)
+const ioctl: (fd: number, request: number) => number = libc.func('int ioctl(int fd, unsigned long request)')
+const FIOCLEX = 0x5451
 export const close: (fd: number) => number = libc.func('int close(int fd)')
 export const ifIndexToName: (index: number, name: Buffer) => unknown = libc.func(
   'void *if_indextoname(unsigned int index, void *name)',
@@ -46,6 +53,11 @@ export function poll(fds: Buffer, count: number, timeoutMs: number): Promise<num
       else resolve(result)
     })
   })
+}
+
+/** Keeps a descriptor from the programs that this process starts. */
+export function closeOnExec(fd: number): void {
+  ioctl(fd, FIOCLEX)
 }
 
 export const ERRNO = { EINTR: 4, EAGAIN: 11, EBUSY: 16, ENOBUFS: 105 } as const

@@ -1,6 +1,6 @@
-/** The dotted text of the four bytes at `at`. */
+/** The IPv4 address in the four bytes from `at`. */
 export function ipv4Text(bytes: Buffer, at = 0): string {
-  return [...bytes.subarray(at, at + 4)].join('.')
+  return `${bytes.readUInt8(at)}.${bytes.readUInt8(at + 1)}.${bytes.readUInt8(at + 2)}.${bytes.readUInt8(at + 3)}`
 }
 
 /** RFC 5952 text: lower case, the longest run of zero groups (the first of equals, two at least) shortened. */

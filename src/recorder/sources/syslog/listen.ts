@@ -1,4 +1,3 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Counts, zeroCounts } from '../../counters.ts'
@@ -6,72 +5,74 @@ import { describe, log } from '../../log.ts'
 import type { Wal } from '../../wal/wal.ts'
 import type { Writer } from '../../wal/writer.ts'
 import type { Source } from '../source.ts'
+import { UdpReader, type UdpTaker } from '../udp-reader.ts'
+import type { UdpSocket } from '../udp-socket.ts'
 import { decodeSyslog } from './decode.ts'
 import { FrameReader } from './framing.ts'
-import { udpDrops } from './udp-drops.ts'
 
 const MAX_CONNECTIONS = 64
-const UDP_BUFFER_BYTES = 1024 * 1024
 /** When the recorder stops it reads on until senders are quiet for a moment, and no longer than this. */
 const DRAIN_MS = 500
 const QUIET_MS = 50
 
 /**
  * Syslog over TCP and UDP on one port. A TCP sender is read no faster than the disk takes its messages: rsyslog then
- * queues on its side. UDP cannot wait: what finds no room, here or in the kernel, is counted as dropped.
+ * queues on its side. UDP waits in the kernel's buffer, and what finds that full is counted as dropped.
  */
-export class SyslogSource implements Source {
+export class SyslogSource implements Source, UdpTaker {
   readonly name = 'syslog'
   readonly counts: Counts = zeroCounts()
   readonly #writer: Writer
   readonly #server: Server
-  readonly #udp: UdpSocket
+  readonly #socket: UdpSocket
+  readonly #udp: UdpReader
   readonly #connections = new Set<Socket>()
   readonly #abort = new AbortController()
-  readonly #port: number
   #kernelDrops = 0
   #lastData = Number.NEGATIVE_INFINITY
   #up = false
   #error: string | undefined
 
-  private constructor(writer: Writer, counts: Counts, port: number) {
+  private constructor(writer: Writer, counts: Counts, udp: UdpSocket) {
     this.#writer = writer
     this.counts = counts
-    this.#port = port
+    this.#socket = udp
     this.#server = createServer((socket) => void this.#serve(socket))
     this.#server.maxConnections = MAX_CONNECTIONS
-    this.#udp = createSocket({ type: 'udp4' })
-    this.#udp.on('message', (message) => this.#datagram(message))
-    for (const emitter of [this.#server, this.#udp]) {
-      emitter.on('error', (error: Error) => {
-        this.#error = describe(error)
-        log('syslog', `syslog: ${this.#error}`)
-      })
-    }
+    this.#server.on('error', (error: Error) => {
+      this.#error = describe(error)
+      log('syslog', `syslog: ${this.#error}`)
+    })
+    this.#udp = new UdpReader(udp, this)
   }
 
-  /** Listens on both protocols; throws when the address cannot be bound. */
-  static async start(address: string, port: number, wal: Wal): Promise<SyslogSource> {
+  /** Reads from a bound UDP socket, and listens for TCP; throws when the address cannot be bound. */
+  static async start(address: string, port: number, socket: UdpSocket, wal: Wal): Promise<SyslogSource> {
     const counts = zeroCounts()
     const writer = wal.writer({ kind: 'syslog', counts })
-    const source = new SyslogSource(writer, counts, port)
-    await source.#bind(address, port)
+    const source = new SyslogSource(writer, counts, socket)
+    source.#server.listen(port, address)
+    await once(source.#server, 'listening')
+    source.#up = true
     return source
   }
 
   state(): string {
-    return this.#up ? 'up' : (this.#error ?? 'stopped')
+    return this.#up ? this.#udp.state : (this.#error ?? 'stopped')
   }
 
   details(): Readonly<Record<string, number>> {
     this.#countKernelDrops()
-    return { connections: this.#connections.size, kernelDrops: this.#kernelDrops }
+    return {
+      connections: this.#connections.size,
+      kernelDrops: this.#kernelDrops,
+      receiveBuffer: this.#socket.receiveBuffer,
+    }
   }
 
   async stop(): Promise<void> {
     this.#up = false
-    this.#countKernelDrops()
-    this.#udp.close()
+    const drained = this.#udp.stop()
     const closed = once(this.#server, 'close')
     this.#server.close()
     const deadline = performance.now() + DRAIN_MS
@@ -83,16 +84,21 @@ export class SyslogSource implements Source {
     // After a reset the sender's next write fails, and rsyslog keeps the message; after a mere FIN it would succeed.
     for (const socket of this.#connections) socket.resetAndDestroy()
     await closed
+    await drained
+    this.#countKernelDrops()
+    this.#socket.close()
   }
 
-  async #bind(address: string, port: number): Promise<void> {
-    this.#server.listen(port, address)
-    await once(this.#server, 'listening')
-    this.#udp.bind(port, address)
-    await once(this.#udp, 'listening')
-    // The kernel gives what net.core.rmem_max allows.
-    this.#udp.setRecvBufferSize(UDP_BUFFER_BYTES)
-    this.#up = true
+  get full(): boolean {
+    return this.#writer.full
+  }
+
+  room(signal: AbortSignal): Promise<void> {
+    return this.#writer.room(signal)
+  }
+
+  take(datagram: Buffer): void {
+    this.#take(datagram, false)
   }
 
   async #serve(socket: Socket): Promise<void> {
@@ -121,10 +127,6 @@ export class SyslogSource implements Source {
     this.#connections.delete(socket)
   }
 
-  #datagram(message: Buffer): void {
-    this.#take(message, false)
-  }
-
   #take(message: Buffer, truncated: boolean): void {
     this.counts.received += 1
     const decoded = decodeSyslog(message, Date.now(), truncated)
@@ -133,10 +135,8 @@ export class SyslogSource implements Source {
   }
 
   #countKernelDrops(): void {
-    const drops = udpDrops(this.#port)
-    if (drops === undefined || drops <= this.#kernelDrops) return
-    const more = drops - this.#kernelDrops
-    this.#kernelDrops = drops
+    const more = (this.#socket.drops - this.#kernelDrops) >>> 0
+    this.#kernelDrops += more
     this.counts.received += more
     this.counts.dropped += more
   }
