@@ -5,6 +5,7 @@ import { NetlinkSocket } from './netlink/socket.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { DockerSource } from './sources/docker/listen.ts'
 import { DropsSource } from './sources/drops/listen.ts'
+import { ForwardSource } from './sources/forward/listen.ts'
 import type { Source } from './sources/source.ts'
 import { SyslogSource } from './sources/syslog/listen.ts'
 import { sourceStatus, writeStatus } from './status.ts'
@@ -28,6 +29,7 @@ async function main(settingsPath: string, nflog: string): Promise<void> {
   const sources: Source[] = [
     await startDrops(nflog, wal),
     await SyslogSource.start(settings.syslog.address, settings.syslog.port, wal),
+    await ForwardSource.start(settings.forward, wal),
     await DockerSource.start(settings.dockerContainers, wal),
   ]
   const since = new Date().toISOString()

@@ -1,3 +1,6 @@
+import type { CredentialFiles } from './sources/forward/credentials.ts'
+import type { ForwardSettings } from './sources/forward/listen.ts'
+
 /** The recorder's own configuration, which the module renders as JSON. */
 export interface Settings {
   readonly data: string
@@ -6,6 +9,7 @@ export interface Settings {
   readonly maxBytes: number
   readonly dockerContainers: string
   readonly syslog: { readonly address: string; readonly port: number }
+  readonly forward: ForwardSettings
   readonly nflogGroup: number
 }
 
@@ -21,7 +25,24 @@ export function parseSettings(text: string): Settings {
     maxBytes: integer(all.maxBytes, 'maxBytes'),
     dockerContainers: path(all.dockerContainers, 'dockerContainers'),
     syslog: { address: string(syslog.address, 'syslog.address'), port: integer(syslog.port, 'syslog.port') },
+    forward: forwardSettings(record(all.forward, 'forward')),
     nflogGroup: integer(all.nflogGroup, 'nflogGroup'),
+  }
+}
+
+function forwardSettings({ port, addresses, credentials }: Record<string, unknown>): ForwardSettings {
+  if (!Array.isArray(addresses)) throw new Error('forward.addresses is not a list')
+  return {
+    port: integer(port, 'forward.port'),
+    addresses: addresses.map((address) => string(address, 'forward.addresses')),
+    ...(credentials !== undefined && { credentials: credentialFiles(record(credentials, 'credentials')) }),
+  }
+}
+
+function credentialFiles({ sharedKeyFile, usersFile }: Record<string, unknown>): CredentialFiles {
+  return {
+    sharedKeyFile: path(sharedKeyFile, 'sharedKeyFile'),
+    ...(usersFile !== undefined && { usersFile: path(usersFile, 'usersFile') }),
   }
 }
 

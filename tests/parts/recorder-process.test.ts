@@ -34,6 +34,7 @@ beforeEach(async () => {
     maxBytes: 2 ** 30,
     dockerContainers: join(root, 'containers'),
     syslog: { address: '127.0.0.1', port: 5514 },
+    forward: { port: 24224, addresses: ['127.0.0.1'] },
     nflogGroup: 7,
   }
   writeFileSync(join(root, 'settings.json'), JSON.stringify(settings))

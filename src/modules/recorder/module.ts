@@ -2,6 +2,14 @@ import { z } from 'zod'
 import { FilePath } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
 import { NFLOG_GROUP } from '../../router/paths.ts'
+import {
+  checkForward,
+  ForwardConfig,
+  forwardListens,
+  forwardMounts,
+  forwardOpenings,
+  forwardSettings,
+} from './forward.ts'
 import { renderRsyslog, renderSettings } from './render.ts'
 
 const MiB = 1024 * 1024
@@ -28,6 +36,7 @@ export const recorder = defineModule({
       .default(1024 * MiB)
       .describe('All records together take at most this many bytes; the oldest go first'),
     docker_root: FilePath.default('/var/lib/docker').describe("Docker's data-root"),
+    forward: ForwardConfig.prefault({}).describe("The server of Fluentd's Forward protocol"),
   }),
   provides: () => ({ collector: { address: ADDRESS, port: PORT, protocol: 'tcp' } }),
   imageSources: [
@@ -36,6 +45,7 @@ export const recorder = defineModule({
     'node_modules/@koromix/koffi-linux-x64',
     'node_modules/@koromix/koffi-linux-arm64',
   ],
+  check: ({ config, router }) => checkForward(config.forward, router),
   build({ config, router }) {
     const containers = `${config.docker_root.replace(/\/+$/, '')}/containers`
     return {
@@ -49,6 +59,7 @@ export const recorder = defineModule({
             maxBytes: config.max_bytes,
             dockerContainers: '/docker/containers',
             syslog: { address: ADDRESS, port: PORT },
+            forward: forwardSettings(config.forward, router),
             nflogGroup: NFLOG_GROUP,
           }),
         },
@@ -73,12 +84,14 @@ export const recorder = defineModule({
           listens: [
             { protocol: 'tcp', port: PORT, addresses: [ADDRESS] },
             { protocol: 'udp', port: PORT, addresses: [ADDRESS] },
+            ...forwardListens(config.forward, router),
           ],
           mounts: [
             { kind: 'file', file: 'recorder.json', target: SETTINGS },
             { kind: 'data', volume: 'records', target: DATA },
             { kind: 'run', target: RUN },
             { kind: 'host', source: containers, target: '/docker/containers' },
+            ...forwardMounts(config.forward),
           ],
           health: {
             test: ['/usr/local/bin/node', 'src/recorder/health.ts', SETTINGS],
@@ -89,7 +102,7 @@ export const recorder = defineModule({
           memoryBytes: 256 * MiB,
         },
       ],
-      openings: [],
+      openings: forwardOpenings(config.forward),
       logs: [],
       data: [{ name: 'records', owner: '0:0', mode: 0o750, backup: false }],
     }

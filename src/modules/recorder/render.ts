@@ -8,6 +8,11 @@ interface Settings {
   readonly maxBytes: number
   readonly dockerContainers: string
   readonly syslog: { readonly address: string; readonly port: number }
+  readonly forward: {
+    readonly port: number
+    readonly addresses: readonly string[]
+    readonly credentials?: { readonly sharedKeyFile: string; readonly usersFile?: string }
+  }
   readonly nflogGroup: number
 }
 
