@@ -9,6 +9,7 @@ import { NetlinkSocket } from './netlink/socket.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { DockerSource } from './sources/docker/listen.ts'
 import { DropsSource } from './sources/drops/listen.ts'
+import { ForwardSource } from './sources/forward/listen.ts'
 import { NetflowSource } from './sources/netflow/listen.ts'
 import { openUdp, type UdpDescriptors } from './sources/open-udp.ts'
 import type { Source } from './sources/source.ts'
@@ -41,6 +42,7 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
       wal,
     ),
     startNetflow(settings, udp, wal),
+    await ForwardSource.start(settings.forward, wal),
     await DockerSource.start(settings.dockerContainers, wal),
     await DevicesSource.start({ ...settings.devices, state: join(settings.data, 'state/devices.json') }, wal),
   ]

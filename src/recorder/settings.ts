@@ -1,3 +1,6 @@
+import type { CredentialFiles } from './sources/forward/credentials.ts'
+import type { ForwardSettings } from './sources/forward/listen.ts'
+
 /** The recorder's own configuration, which the module renders as JSON. */
 export interface Settings {
   readonly data: string
@@ -9,6 +12,7 @@ export interface Settings {
   readonly dockerContainers: string
   readonly syslog: Listener
   readonly netflow: Listener
+  readonly forward: ForwardSettings
   readonly nflogGroup: number
   readonly devices: {
     /** The agent's clients.json. */
@@ -40,6 +44,7 @@ export function parseSettings(text: string): Settings {
     dockerContainers: path(all.dockerContainers, 'dockerContainers'),
     syslog: listener(all.syslog, 'syslog'),
     netflow: listener(all.netflow, 'netflow'),
+    forward: forwardSettings(record(all.forward, 'forward')),
     nflogGroup: integer(all.nflogGroup, 'nflogGroup'),
     devices: {
       clients: path(devices.clients, 'devices.clients'),
@@ -56,6 +61,22 @@ export function parseSettings(text: string): Settings {
 function listener(value: unknown, name: string): Listener {
   const { address, port } = record(value, name)
   return { address: string(address, `${name}.address`), port: integer(port, `${name}.port`) }
+}
+
+function forwardSettings({ port, addresses, credentials }: Record<string, unknown>): ForwardSettings {
+  if (!Array.isArray(addresses)) throw new Error('forward.addresses is not a list')
+  return {
+    port: integer(port, 'forward.port'),
+    addresses: addresses.map((address) => string(address, 'forward.addresses')),
+    ...(credentials !== undefined && { credentials: credentialFiles(record(credentials, 'credentials')) }),
+  }
+}
+
+function credentialFiles({ sharedKeyFile, usersFile }: Record<string, unknown>): CredentialFiles {
+  return {
+    sharedKeyFile: path(sharedKeyFile, 'sharedKeyFile'),
+    ...(usersFile !== undefined && { usersFile: path(usersFile, 'usersFile') }),
+  }
 }
 
 function record(value: unknown, name: string): Record<string, unknown> {

@@ -39,6 +39,7 @@ beforeEach(async () => {
     dockerContainers: join(root, 'containers'),
     syslog: { address: '127.0.0.1', port: 5514 },
     netflow: { address: '::', port: 2055 },
+    forward: { port: 24224, addresses: ['127.0.0.1'] },
     nflogGroup: 7,
     devices: {
       clients: join(root, 'run/clients.json'),

@@ -2,12 +2,20 @@ import { z } from 'zod'
 import { FilePath, HostLabel } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
 import { NFLOG_GROUP, PATHS } from '../../router/paths.ts'
+import {
+  checkForward,
+  ForwardConfig,
+  forwardListens,
+  forwardMounts,
+  forwardOpenings,
+  forwardSettings,
+} from './forward.ts'
+import { checkNetflow, NetflowConfig, netflowListens, netflowOpenings, netflowSettings } from './netflow.ts'
 import { renderRsyslog, renderSettings } from './render.ts'
 
 const MiB = 1024 * 1024
 const ADDRESS = '127.0.0.1'
 const PORT = 5514
-const NETFLOW_PORT = 2055
 const SETTINGS = '/etc/sekisho/recorder.json'
 const DATA = '/data'
 const RUN = '/run/recorder'
@@ -33,46 +41,17 @@ export const recorder = defineModule({
     site: HostLabel.optional().describe(
       "The name of this place in the archive (site=…); default: the router's hostname",
     ),
-    netflow: z
-      .strictObject({
-        port: z.int().min(1024).max(65_535).default(NETFLOW_PORT).describe('UDP port'),
-        from: z
-          .array(z.string())
-          .max(32)
-          .default([])
-          .describe('Networks from which switches and access points export; this router itself always may'),
-      })
-      .prefault({})
-      .describe('Where NetFlow v5, v9 and IPFIX are taken'),
+    netflow: NetflowConfig.prefault({}).describe('Where NetFlow v5, v9 and IPFIX are taken'),
     docker_root: FilePath.default('/var/lib/docker').describe("Docker's data-root"),
+    forward: ForwardConfig.prefault({}).describe("The server of Fluentd's Forward protocol"),
   }),
   provides: ({ netflow }) => ({
     collector: { address: ADDRESS, port: PORT, protocol: 'tcp' },
     netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
   }),
   check: ({ config, router }) => [
-    ...config.netflow.from.flatMap((name, i) =>
-      router.networks.some((network) => network.name === name)
-        ? []
-        : [
-            {
-              path: ['modules', 'recorder', 'netflow', 'from', i],
-              message: `there is no network ${JSON.stringify(name)}`,
-              fix: `use one of ${router.networks.map((network) => network.name).join(', ')}`,
-              severity: 'error' as const,
-            },
-          ],
-    ),
-    ...(config.netflow.port === PORT
-      ? [
-          {
-            path: ['modules', 'recorder', 'netflow', 'port'],
-            message: `port ${PORT}/udp is where the recorder takes syslog`,
-            fix: `use another, such as ${NETFLOW_PORT}`,
-            severity: 'error' as const,
-          },
-        ]
-      : []),
+    ...checkNetflow(config.netflow, router, PORT),
+    ...checkForward(config.forward, router),
   ],
   imageSources: [
     'src/recorder',
@@ -85,9 +64,6 @@ export const recorder = defineModule({
     'node_modules/@duckdb/node-bindings-linux-arm64',
   ],
   build({ config, router }) {
-    const { netflow } = config
-    // Every address, so that a network's may come later and change: the firewall lets in only those that `from` names.
-    const netflowAddress = netflow.from.length === 0 ? ADDRESS : '::'
     const containers = `${config.docker_root.replace(/\/+$/, '')}/containers`
     return {
       files: [
@@ -101,7 +77,8 @@ export const recorder = defineModule({
             maxBytes: config.max_bytes,
             dockerContainers: '/docker/containers',
             syslog: { address: ADDRESS, port: PORT },
-            netflow: { address: netflowAddress, port: netflow.port },
+            netflow: netflowSettings(config.netflow),
+            forward: forwardSettings(config.forward, router),
             nflogGroup: NFLOG_GROUP,
             devices: {
               clients: `${AGENT}/clients.json`,
@@ -132,11 +109,8 @@ export const recorder = defineModule({
           listens: [
             { protocol: 'tcp', port: PORT, addresses: [ADDRESS] },
             { protocol: 'udp', port: PORT, addresses: [ADDRESS] },
-            {
-              protocol: 'udp',
-              port: netflow.port,
-              ...(netflow.from.length === 0 && { addresses: [ADDRESS] }),
-            },
+            ...netflowListens(config.netflow),
+            ...forwardListens(config.forward, router),
           ],
           mounts: [
             { kind: 'file', file: 'recorder.json', target: SETTINGS },
@@ -144,6 +118,7 @@ export const recorder = defineModule({
             { kind: 'run', target: RUN },
             { kind: 'host', source: containers, target: '/docker/containers' },
             { kind: 'host', source: `${PATHS.run}/agent`, target: AGENT },
+            ...forwardMounts(config.forward),
           ],
           health: {
             test: ['/usr/local/bin/node', 'src/recorder/health.ts', SETTINGS],
@@ -155,12 +130,7 @@ export const recorder = defineModule({
           memoryBytes: 768 * MiB,
         },
       ],
-      openings: [...new Set(netflow.from)].map((from) => ({
-        from,
-        protocol: 'udp' as const,
-        port: netflow.port,
-        why: 'NetFlow',
-      })),
+      openings: [...netflowOpenings(config.netflow), ...forwardOpenings(config.forward)],
       logs: [],
       data: [{ name: 'records', owner: '0:0', mode: 0o750, backup: false }],
     }

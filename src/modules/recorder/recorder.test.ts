@@ -14,7 +14,7 @@ describe('golden', () => {
       { retention_days: 7, max_bytes: 67_108_864, docker_root: '/srv/docker/' },
       sampleRouter(),
     ),
-    netflow: contextFor(recorder, { netflow: { port: 9995, from: ['home', 'guest'] } }, sampleRouter()),
+    netflow: contextFor(recorder, { netflow: { port: 9995, networks: ['home', 'guest'] } }, sampleRouter()),
   }
   it.each(Object.entries(cases))('%s', async (name, ctx) => {
     await expectGolden(join(import.meta.dirname, 'golden', name), goldenOf(recorder.build(ctx)))
@@ -30,7 +30,7 @@ describe('config', () => {
     { docker_root: 'var/lib/docker' },
     { port: 5514 },
     { netflow: { port: 53 } },
-    { netflow: { from: 'home' } },
+    { netflow: { networks: 'home' } },
   ])('refuses %j', (config) => {
     expect(recorder.config.safeParse(config).success).toBe(false)
   })
@@ -39,9 +39,9 @@ describe('config', () => {
 it('wants networks that exist, and a port of its own', () => {
   const paths = (netflow: object) =>
     recorder.check?.(contextFor(recorder, { netflow }, sampleRouter())).map(({ path }) => path.join('.'))
-  expect(paths({ from: ['home', 'attic'] })).toEqual(['modules.recorder.netflow.from.1'])
+  expect(paths({ networks: ['home', 'attic'] })).toEqual(['modules.recorder.netflow.networks.1'])
   expect(paths({ port: 5514 })).toEqual(['modules.recorder.netflow.port'])
-  expect(paths({ from: ['home'] })).toEqual([])
+  expect(paths({ networks: ['home'] })).toEqual([])
 })
 
 it('renders settings that the recorder reads', () => {

@@ -10,6 +10,11 @@ interface Settings {
   readonly dockerContainers: string
   readonly syslog: { readonly address: string; readonly port: number }
   readonly netflow: { readonly address: string; readonly port: number }
+  readonly forward: {
+    readonly port: number
+    readonly addresses: readonly string[]
+    readonly credentials?: { readonly sharedKeyFile: string; readonly usersFile?: string }
+  }
   readonly nflogGroup: number
   readonly devices: {
     readonly clients: string

@@ -1,5 +1,5 @@
 import type { ForwardChunk } from '../../wal/frame.ts'
-import { type Container, containerOf, mentionsContainers, writeContainer } from './container.ts'
+import { containerOf, mentionsContainers, writeContainer } from './container.ts'
 import { inflate } from './inflate.ts'
 import { writeJson } from './json.ts'
 import { JsonWriter, LineTooLong } from './json-writer.ts'
@@ -7,48 +7,63 @@ import { arrayLength, isMap } from './message.ts'
 import { valueEnd } from './skim.ts'
 import { type Time, timeOf, writeTime } from './time.ts'
 
-export interface ForwardRecord {
-  /** "container" for what Docker's fluentd driver sends, "events" for all else. */
-  readonly kind: 'container' | 'events'
-  readonly epochMs: number
-  /** The record as a line of NDJSON with the columns of its kind, line feed included. */
-  readonly line: Buffer
+/** "container" for what Docker's fluentd driver sends, "events" for all else. */
+type Kind = 'container' | 'events'
+
+/** Records of a kind. */
+export interface ForwardLines {
+  readonly kind: Kind
+  readonly rows: number
+  /** NDJSON with the kind's columns, each line ended by a line feed. */
+  readonly lines: Buffer
 }
 
-/** What a chunk held that is no event; add it to the source's counts. */
+/** What a chunk held that is no event. */
 export interface Tally {
   malformed: number
 }
 
+/** Lines are given out when they are this many bytes. */
+const BLOCK_BYTES = 128 * 1024
 /** What is kept of a record that is too long. */
 const CUT_BYTES = 64 * 1024
 
 /**
- * The records in a stored chunk, in their order. `at` is when it was taken, milliseconds since 1970: an event without a time
- * of its own has that. What is no event is passed over and counted in `tally`; nothing throws.
+ * The records of a stored chunk, many at a time, those of a kind in their order. `at` is when the chunk was taken,
+ * milliseconds since 1970: an event without a time of its own has that. What is no event is passed over and counted in
+ * `tally`; nothing throws.
  */
-export function* forwardRecords(
+export function* forwardLines(
   chunk: ForwardChunk,
   body: Buffer,
   at: number,
   tally: Tally = { malformed: 0 },
-): Generator<ForwardRecord, void, void> {
-  const decoder = new EntryDecoder(chunk, at, tally)
+): Generator<ForwardLines, void, void> {
+  const decoder = new EntryDecoder(chunk, body.length, at, tally)
   if (chunk.mode === 'forward') yield* decoder.entries(body, arrayLength(body)?.start ?? 0)
   else if (chunk.mode === 'packed') yield* decoder.entries(body, 0)
   else yield* decoder.compressed(body)
-  decoder.end()
+  yield* decoder.end()
+}
+
+interface Sink<K extends Kind> {
+  readonly kind: K
+  readonly out: JsonWriter
+  rows: number
 }
 
 class EntryDecoder {
-  readonly #out = new JsonWriter()
+  readonly #events: Sink<'events'>
+  readonly #containers: Sink<'container'>
   readonly #fallback: Time
   readonly #prefix: Buffer
   readonly #tally: Tally
-  /** Bytes after the last whole entry of the piece before. */
+  /** Bytes after the last whole entry. */
   #rest: Buffer = Buffer.alloc(0)
 
-  constructor({ tag, senderAddress }: ForwardChunk, at: number, tally: Tally) {
+  constructor({ tag, senderAddress }: ForwardChunk, bytes: number, at: number, tally: Tally) {
+    this.#events = { kind: 'events', out: new JsonWriter(bytes * 2), rows: 0 }
+    this.#containers = { kind: 'container', out: new JsonWriter(bytes * 2), rows: 0 }
     this.#tally = tally
     this.#fallback = { seconds: Math.floor(at / 1000), nanoseconds: (at % 1000) * 1e6 }
     this.#prefix = Buffer.from(
@@ -56,7 +71,7 @@ class EntryDecoder {
     )
   }
 
-  *compressed(body: Buffer): Generator<ForwardRecord, void, void> {
+  *compressed(body: Buffer): Generator<ForwardLines, void, void> {
     const pieces = inflate(body)
     for (;;) {
       let piece: Buffer | undefined
@@ -66,50 +81,44 @@ class EntryDecoder {
         this.#tally.malformed += 1
       }
       if (!piece) return
+      // An entry may go on in the next piece.
       yield* this.entries(this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]), 0)
     }
   }
 
   /** Entries one after the other, from `start` on. */
-  *entries(bytes: Buffer, start: number): Generator<ForwardRecord, void, void> {
+  *entries(bytes: Buffer, start: number): Generator<ForwardLines, void, void> {
     const containers = mentionsContainers(bytes)
     let at = start
     while (at < bytes.length) {
       const end = valueEnd(bytes, at, bytes.length)
       if (end === undefined) break
-      const record = this.#entry(bytes, at, end, containers)
-      if (record) yield record
-      else this.#tally.malformed += 1
+      this.#entry(bytes, at, end, containers)
       at = end
+      if (this.#events.out.ready >= BLOCK_BYTES) yield take(this.#events)
+      if (this.#containers.out.ready >= BLOCK_BYTES) yield take(this.#containers)
     }
     this.#rest = bytes.subarray(at)
   }
 
-  /** What is left is no whole entry, and nothing after it can be found. */
-  end(): void {
+  /** Nothing comes any more: what is left of the bytes is no whole entry, and none after it could be found. */
+  *end(): Generator<ForwardLines, void, void> {
     if (this.#rest.length > 0) this.#tally.malformed += 1
+    for (const sink of [this.#events, this.#containers]) if (sink.rows > 0) yield take(sink)
   }
 
-  #entry(bytes: Buffer, at: number, end: number, containers: boolean): ForwardRecord | undefined {
+  #entry(bytes: Buffer, at: number, end: number, containers: boolean): void {
     const pair = arrayLength(bytes, at)
-    if (pair?.length !== 2) return undefined
-    const timeAt = pair.start
-    const recordAt = valueEnd(bytes, timeAt, end)
-    if (recordAt === undefined || !isMap(bytes[recordAt])) return undefined
-    const time = timeOf(bytes, timeAt) ?? this.#fallback
-    const container = containers ? containerOf(bytes, recordAt) : undefined
-    this.#write(time, bytes, recordAt, container)
-    return {
-      kind: container ? 'container' : 'events',
-      epochMs: time.seconds * 1000 + Math.floor(time.nanoseconds / 1e6),
-      line: this.#out.line(),
+    const recordAt = pair?.length === 2 ? valueEnd(bytes, pair.start, end) : undefined
+    if (!pair || recordAt === undefined || !isMap(bytes[recordAt])) {
+      this.#tally.malformed += 1
+      return
     }
-  }
-
-  #write(time: Time, bytes: Buffer, recordAt: number, container: Container | undefined): void {
-    const out = this.#out
+    const time = timeOf(bytes, pair.start) ?? this.#fallback
+    const container = containers ? containerOf(bytes, recordAt) : undefined
+    const { out } = container ? this.#containers : this.#events
     try {
-      this.#begin(time)
+      begin(out, time)
       if (container) writeContainer(out, bytes, container)
       else {
         out.raw(this.#prefix)
@@ -117,26 +126,36 @@ class EntryDecoder {
       }
     } catch (error) {
       if (!(error instanceof LineTooLong)) throw error
-      this.#writeCut(time)
+      this.#cut(out.restart(CUT_BYTES), time)
+      return
     }
-    out.ascii('}\n')
-  }
-
-  #begin(time: Time): void {
-    this.#out.ascii('{"time":"')
-    writeTime(this.#out, time.seconds, time.nanoseconds)
-    this.#out.byte(0x22)
+    out.byte(0x7d)
+    out.endLine()
+    if (container) this.#containers.rows += 1
+    else this.#events.rows += 1
   }
 
   /** A record that would be longer than a line may be: its beginning, as a text. */
-  #writeCut(time: Time): void {
-    const out = this.#out
-    const cut = Buffer.from(out.peek(CUT_BYTES))
-    out.reset()
-    this.#begin(time)
+  #cut(begun: Buffer, time: Time): void {
+    const { out } = this.#events
+    begin(out, time)
     out.raw(this.#prefix)
     out.ascii('{"truncated":')
-    out.text(cut, 0, cut.length)
-    out.byte(0x7d)
+    out.text(begun, 0, begun.length)
+    out.ascii('}}')
+    out.endLine()
+    this.#events.rows += 1
   }
+}
+
+function begin(out: JsonWriter, { seconds, nanoseconds }: Time): void {
+  out.ascii('{"time":"')
+  writeTime(out, seconds, nanoseconds)
+  out.byte(0x22)
+}
+
+function take(sink: Sink<Kind>): ForwardLines {
+  const { kind, out, rows } = sink
+  sink.rows = 0
+  return { kind, rows, lines: out.take() }
 }

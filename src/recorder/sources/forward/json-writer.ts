@@ -17,29 +17,45 @@ SPECIAL[0x22] = 1
 SPECIAL[0x5c] = 1
 
 /**
- * Writes lines of JSON into memory that is never used again: what line() gave stays as it is. Bytes go in without becoming
+ * Writes lines of JSON into memory that is never used again: what take() gave stays as it is. Bytes go in without becoming
  * strings.
  */
 export class JsonWriter {
-  #out = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  #out = Buffer.alloc(0)
+  readonly #bytes: number
+  /** Where the lines begin that were not taken yet, the line that is written, and what comes next. */
   #start = 0
+  #line = 0
   #at = 0
 
-  /** What was written since the last call; throws nothing, copies nothing. */
-  line(): Buffer {
-    const line = this.#out.subarray(this.#start, this.#at)
-    this.#start = this.#at
-    return line
+  /** `expected` bytes of lines are to come, as far as is known. */
+  constructor(expected: number) {
+    this.#bytes = Math.min(expected, BUFFER_BYTES)
   }
 
-  /** Forgets what was written since the last line. */
-  reset(): void {
-    this.#at = this.#start
+  /** Bytes of whole lines that were not taken yet. */
+  get ready(): number {
+    return this.#line - this.#start
   }
 
-  /** The first bytes of what was written since the last line, at most `max`. */
-  peek(max: number): Buffer {
-    return this.#out.subarray(this.#start, Math.min(this.#at, this.#start + max))
+  /** The whole lines since the last call. */
+  take(): Buffer {
+    const lines = this.#out.subarray(this.#start, this.#line)
+    this.#start = this.#line
+    return lines
+  }
+
+  /** Ends the line. */
+  endLine(): void {
+    this.byte(0x0a)
+    this.#line = this.#at
+  }
+
+  /** Begins the line again; its first bytes so far, at most `max`. */
+  restart(max: number): Buffer {
+    const begun = Buffer.from(this.#out.subarray(this.#line, Math.min(this.#at, this.#line + max)))
+    this.#at = this.#line
+    return begun
   }
 
   byte(value: number): void {
@@ -83,9 +99,9 @@ export class JsonWriter {
 
   /** A text in quotes; what is no UTF-8 becomes U+FFFD. */
   text(bytes: Buffer, start: number, end: number): void {
-    const before = this.#at - this.#start
+    const before = this.#at - this.#line
     if (!this.#quote(bytes, start, end, false)) {
-      this.#at = this.#start + before
+      this.#at = this.#line + before
       const mended = Buffer.from(bytes.toString('utf8', start, end))
       this.#quote(mended, 0, mended.length, true)
     }
@@ -136,11 +152,12 @@ export class JsonWriter {
 
   #reserve(more: number): void {
     if (this.#at + more <= this.#out.length) return
+    if (this.#at - this.#line + more > MAX_LINE_BYTES) throw new LineTooLong()
     const length = this.#at - this.#start
-    if (length + more > MAX_LINE_BYTES) throw new LineTooLong()
-    const larger = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, (length + more) * 2))
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes, (length + more) * 2))
     this.#out.copy(larger, 0, this.#start, this.#at)
     this.#out = larger
+    this.#line -= this.#start
     this.#start = 0
     this.#at = length
   }

@@ -86,7 +86,8 @@ export class ForwardSource implements Source {
 
   details(): Readonly<Record<string, number>> {
     const { duplicates, inFlight } = this.#shared.store
-    return { connections: this.#connections.size, duplicates, inFlight }
+    const absentAddresses = this.#settings.addresses.length - this.#listeners.size
+    return { connections: this.#connections.size, duplicates, inFlight, absentAddresses }
   }
 
   async stop(): Promise<void> {
@@ -121,8 +122,10 @@ export class ForwardSource implements Source {
         this.#problems.delete(address)
       } catch (error) {
         const problem = `cannot listen on ${address}: ${describe(error)}`
-        this.#problems.set(address, problem)
         log(`forward ${address}`, `forward: ${problem}`)
+        // A network without a cable has no address, and nobody who could miss us.
+        if (isAbsent(error)) this.#problems.delete(address)
+        else this.#problems.set(address, problem)
       }
     }
     if (this.#listeners.size < addresses.length && !this.#abort.signal.aborted)
@@ -159,4 +162,8 @@ export class ForwardSource implements Source {
     await connection.serve()
     this.#connections.delete(socket)
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRNOTAVAIL'
 }
