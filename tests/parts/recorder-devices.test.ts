@@ -15,6 +15,8 @@ import type { DhcpRecord } from '../../src/recorder/records/dhcp.ts'
 import type { RecorderStatus } from '../../src/recorder/status.ts'
 import { loggedRecords } from '../recorder-log.ts'
 
+import { recorderSettings } from '../recorder-settings.ts'
+
 /*
  * The recorder's process on a router with a bridge and two clients, each in a network namespace of its own: the kernel's
  * neighbour table, and leases as the agent writes them.
@@ -36,21 +38,9 @@ let recorder: ChildProcess | undefined
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'devices-'))
   for (const name of ['data', 'run', 'agent', 'containers']) await mkdir(join(root, name))
-  const settings = {
-    data: join(root, 'data'),
-    status: join(root, 'run/status.json'),
-    retentionDays: 30,
-    maxBytes: 2 ** 30,
-    dockerContainers: join(root, 'containers'),
-    syslog: { address: '127.0.0.1', port: 5514 },
-    nflogGroup: 7,
-    devices: {
-      clients: join(root, 'agent/clients.json'),
-      vendors: join(root, 'vendors.txt'),
-      live: join(root, 'run/devices.json'),
-      networks: [{ name: 'home', device: 'br-home' }],
-    },
-  }
+  const base = recorderSettings(root)
+  const networks = [{ name: 'home', device: 'br-home' }]
+  const settings = { ...base, devices: { ...base.devices, networks } }
   await writeFile(join(root, 'settings.json'), JSON.stringify(settings))
   router = await namespace()
   laptop = await namespace()
@@ -64,7 +54,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await Promise.all([recorder, ...children].map((child) => child && end(child, 'SIGKILL')))
+  await Promise.all([recorder, ...children].flatMap((child) => (child ? [end(child, 'SIGKILL')] : [])))
   recorder = undefined
   children = []
   await rm(root, { recursive: true })

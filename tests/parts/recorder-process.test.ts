@@ -11,6 +11,8 @@ import type { KindName } from '../../src/recorder/records/kinds.ts'
 import type { RecorderStatus } from '../../src/recorder/status.ts'
 import { loggedRecords } from '../recorder-log.ts'
 
+import { recorderSettings } from '../recorder-settings.ts'
+
 /*
  * The whole process as its container starts it, in network and mount namespaces of its own: real NFLOG, real sockets, a
  * disk that is really full, SIGKILL at any moment.
@@ -30,25 +32,7 @@ let recorder: ChildProcess | undefined
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'recorder-'))
   for (const name of ['data', 'run', `containers/${id}`]) mkdirSync(join(root, name), { recursive: true })
-  const settings = {
-    data: join(root, 'data'),
-    site: 'home',
-    status: join(root, 'run/status.json'),
-    retentionDays: 30,
-    maxBytes: 2 ** 30,
-    dockerContainers: join(root, 'containers'),
-    syslog: { address: '127.0.0.1', port: 5514 },
-    netflow: { address: '::', port: 2055 },
-    forward: { port: 24224, addresses: ['127.0.0.1'] },
-    nflogGroup: 7,
-    devices: {
-      clients: join(root, 'run/clients.json'),
-      vendors: join(root, 'vendors.txt'),
-      live: join(root, 'run/devices.json'),
-      networks: [],
-    },
-  }
-  writeFileSync(join(root, 'settings.json'), JSON.stringify(settings))
+  writeFileSync(join(root, 'settings.json'), JSON.stringify(recorderSettings(root)))
   const user = process.getuid?.() === 0 ? [] : ['--map-root-user']
   // It ends by itself should the test be killed.
   holder = spawn('unshare', [...user, '--mount', '--net', 'sleep', '300'], { stdio: 'ignore' })

@@ -138,7 +138,8 @@ export class ForwardSource implements Source {
       (socket) => void this.#serve(socket),
     )
     server.maxConnections = MAX_CONNECTIONS
-    const udp = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', ipv6Only: true })
+    // With ipv6Only an IPv4 socket is refused (EINVAL).
+    const udp = createSocket(address.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' })
     try {
       server.listen({ port, host: address, ipv6Only: true })
       await once(server, 'listening')
