@@ -285,3 +285,26 @@ it('takes syslog over TCP and UDP, and counts what is none', async () => {
     .toMatchObject({ received: 6, stored: 4, malformed: 2, dropped: 0 })
   expect(await end('SIGTERM')).toBe(0)
 }, 60_000)
+
+it('has all that a sender sent who stops when it sees the end', async () => {
+  await start()
+  await healthy()
+  const sender = script(`
+    import { connect } from 'node:net'
+    import { setTimeout } from 'node:timers/promises'
+    let stopped = false
+    let sent = 0
+    const socket = connect(5514, '127.0.0.1').resume()
+    socket.on('end', () => { stopped = true }).on('close', () => console.log(sent))
+    while (!stopped) {
+      for (let i = 0; i < 10; i++) socket.write('<13>1 - - tcp - - - ' + sent++ + '\\n')
+      await setTimeout(1)
+    }`)
+  await expect
+    .poll(async () => (await status()).sources.syslog?.received ?? 0, { timeout: 15_000 })
+    .toBeGreaterThan(100)
+  expect(await end('SIGTERM')).toBe(0)
+  const sent = Number(await sender)
+  const messages = (await stored('syslog')).map(({ msg }) => Number.parseInt(String(msg), 10))
+  expect(messages).toEqual(numbers(sent))
+}, 60_000)
