@@ -11,6 +11,12 @@ import { openUdp, UDP_SOURCES, type UdpDescriptors } from './sources/open-udp.ts
  * anyone must not be able to change the firewall.
  */
 
+/**
+ * Of libuv. poll(2) holds one for each netlink and UDP socket (drops, neighbours, syslog, NetFlow); files, the log's
+ * syncs among them, have the others.
+ */
+const THREADS = 12
+
 const [settingsPath] = process.argv.slice(2)
 if (settingsPath === undefined) throw new Error('usage: start.ts SETTINGS.json')
 const settings = parseSettings(await readFile(settingsPath, 'utf8'))
@@ -50,5 +56,5 @@ process.execve(
     nflog,
     JSON.stringify(udp),
   ],
-  process.env,
+  { ...process.env, UV_THREADPOOL_SIZE: String(THREADS) },
 )

@@ -198,7 +198,7 @@ it('leaves a newest segment that lost its beginning, and finds the positions bef
   offer(resumed, 5)
   await resumed.writer.flush()
   expect(readFileSync(segmentFile(data, sequence + 1), 'utf8')).toBe('no segment')
-  expect((await wal.closedSegments()).map((segment) => segment.sequence)).toEqual([sequence, sequence + 1])
+  expect(await sequences()).toEqual([sequence, sequence + 1, sequence + 2])
   await rm(segmentFile(data, sequence + 1))
   expect(await loggedRecords(data, 'container')).toHaveLength(10)
 })
@@ -215,12 +215,11 @@ it('begins a segment when one is full; positions stay when the closed ones are d
     other.offer(now, { text: 'x'.repeat(100) })
     await other.flush()
   }
-  const closed = await wal.closedSegments()
+  const closed = (await sequences()).slice(0, -1)
   expect(closed.length).toBeGreaterThan(5)
-  expect(closed.map(({ sequence }) => sequence)).toEqual((await sequences()).slice(0, -1))
-  for (const { path, bytes } of closed) {
-    expect(bytes).toBeGreaterThanOrEqual(1000)
-    await rm(path)
+  for (const sequence of closed) {
+    expect((await stat(segmentFile(data, sequence))).size).toBeGreaterThanOrEqual(1000)
+    await rm(segmentFile(data, sequence))
   }
   await wal.close()
   expect(counting(await openWal()).next.n).toBe(500)
@@ -234,9 +233,9 @@ it('begins a segment when one is old, but not for positions alone', async () => 
     await source.writer.flush()
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  expect(await wal.closedSegments()).toEqual([])
+  expect(await sequences()).toHaveLength(1)
   offer(source, 1)
-  await expect.poll(async () => (await wal.closedSegments()).length).toBe(1)
+  await expect.poll(sequences).toHaveLength(2)
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect((await sequences()).length).toBe(2)
 })

@@ -37,7 +37,7 @@ export class SyslogSource implements Source, UdpTaker {
     this.#writer = writer
     this.counts = counts
     this.#socket = udp
-    this.#server = createServer((socket) => void this.#serve(socket))
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => void this.#serve(socket))
     this.#server.maxConnections = MAX_CONNECTIONS
     this.#server.on('error', (error: Error) => {
       this.#error = describe(error)
@@ -75,13 +75,17 @@ export class SyslogSource implements Source, UdpTaker {
     const drained = this.#udp.stop()
     const closed = once(this.#server, 'close')
     this.#server.close()
-    const deadline = performance.now() + DRAIN_MS
-    const quiet = (): boolean => performance.now() - this.#lastData > QUIET_MS
+    // A sender that looks before it sends (Debian 13's rsyslog does) sees the end, keeps its next message and closes:
+    // then all that it sent has been read.
+    for (const socket of this.#connections) socket.end()
+    const began = performance.now()
+    const deadline = began + DRAIN_MS
+    const quiet = (): boolean => performance.now() - Math.max(this.#lastData, began) > QUIET_MS
     while (this.#connections.size > 0 && !quiet() && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
     this.#abort.abort()
-    // After a reset the sender's next write fails, and rsyslog keeps the message; after a mere FIN it would succeed.
+    // The next write of one that does not look fails after a reset; after a mere FIN it would succeed.
     for (const socket of this.#connections) socket.resetAndDestroy()
     await closed
     await drained
