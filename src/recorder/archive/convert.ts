@@ -11,13 +11,13 @@ import {
   temporaryDirectory,
 } from '../layout.ts'
 import { isKindName, type KindName } from '../records/kinds.ts'
+import { forwardLines } from '../sources/forward/entries.ts'
 import { encodeFrame, type FrameMeta, HEADER } from '../wal/frame.ts'
 import { readFrames } from '../wal/read.ts'
 import type { ClosedSegment } from '../wal/segment-log.ts'
 import { commit } from './commit.ts'
 import type { Engine } from './engine.ts'
 import { type Filing, filedDate, isDate } from './filing.ts'
-import { forwardLines } from './forward-lines.ts'
 import { writeBatch } from './load.ts'
 import { mergeFiles } from './merge.ts'
 import { type Converted, zeroConverted } from './messages.ts'
@@ -26,7 +26,6 @@ import { SeenChunks } from './seen-chunks.ts'
 import { type Batch, Staging } from './staging.ts'
 
 const SEEN = 'chunks.txt'
-const WRITE_BYTES = 1024 * 1024
 
 export interface ConvertOptions {
   readonly engine: Engine
@@ -124,19 +123,12 @@ async function stage(work: Work, moves: [string, string][]): Promise<void> {
   }
 }
 
-async function stageForward(work: Work, meta: FrameMeta, body: Buffer): Promise<void> {
+async function stageForward({ staging, counts }: Work, meta: FrameMeta, body: Buffer): Promise<void> {
   if (!meta.forward) return
-  const pending = new Map<KindName, { lines: string[]; length: number }>()
-  for (const { kind, line } of forwardLines(meta.forward, body)) {
-    const held = pending.get(kind) ?? { lines: [], length: 0 }
-    pending.set(kind, held)
-    held.lines.push(line)
-    held.length += line.length
-    if (held.length < WRITE_BYTES) continue
-    await work.staging.add(kind, Buffer.from(held.lines.join('\n')))
-    pending.delete(kind)
-  }
-  for (const [kind, { lines }] of pending) await work.staging.add(kind, Buffer.from(lines.join('\n')))
+  const tally = { malformed: 0 }
+  for (const { kind, lines } of forwardLines(meta.forward, body, meta.at, tally))
+    await staging.add(kind, lines)
+  counts.malformed += tally.malformed
 }
 
 interface PartFiles {
@@ -186,12 +178,12 @@ async function byDate(
   const dates = await engine.rows(
     `SELECT (${filed})::VARCHAR AS date, count(*)::DOUBLE AS rows FROM ${table(kind, [path])} GROUP BY ALL`,
   )
-  const size = await sizeOf(engine, [path])
+  const size = dates.length > 1 ? await sizeOf(engine, [path]) : undefined
   const files: [string, string][] = []
   for (const row of dates) {
     const date = String(row.date)
     if (!isDate(date)) throw new Error(`records of ${date} cannot be filed`)
-    if (dates.length === 1) return [[date, path]]
+    if (!size) return [[date, path]]
     const rows = Number(row.rows)
     const own = `${path}.${date}`
     const query = `SELECT * FROM ${table(kind, [path])} WHERE ${filed} = DATE '${date}' ORDER BY ${sortColumns(kind).join(', ')}`
