@@ -11,22 +11,21 @@ import {
   temporaryDirectory,
 } from '../layout.ts'
 import { isKindName, type KindName } from '../records/kinds.ts'
+import { forwardLines } from '../sources/forward/entries.ts'
 import { encodeFrame, type FrameMeta, HEADER } from '../wal/frame.ts'
 import { readFrames } from '../wal/read.ts'
 import type { ClosedSegment } from '../wal/segment-log.ts'
 import { commit } from './commit.ts'
 import type { Engine } from './engine.ts'
-import { isDate } from './filing.ts'
-import { forwardLines } from './forward-lines.ts'
-import { loadBatch } from './load.ts'
+import { type Filing, filedDate, isDate } from './filing.ts'
+import { writeBatch } from './load.ts'
 import { mergeFiles } from './merge.ts'
 import { type Converted, zeroConverted } from './messages.ts'
-import { columns, PART, sortColumns, writeParquet } from './parquet.ts'
+import { PART, sizeOf, sortColumns, table, writeParquet } from './parquet.ts'
 import { SeenChunks } from './seen-chunks.ts'
 import { type Batch, Staging } from './staging.ts'
 
 const SEEN = 'chunks.txt'
-const WRITE_BYTES = 1024 * 1024
 
 export interface ConvertOptions {
   readonly engine: Engine
@@ -85,7 +84,6 @@ export async function convertSegment(options: ConvertOptions, segment: ClosedSeg
     })
   } finally {
     await work.staging.abandon()
-    await options.engine.run('DROP TABLE IF EXISTS batch')
     await rm(directory, { recursive: true, force: true })
   }
   return work.counts
@@ -125,19 +123,12 @@ async function stage(work: Work, moves: [string, string][]): Promise<void> {
   }
 }
 
-async function stageForward(work: Work, meta: FrameMeta, body: Buffer): Promise<void> {
+async function stageForward({ staging, counts }: Work, meta: FrameMeta, body: Buffer): Promise<void> {
   if (!meta.forward) return
-  const pending = new Map<KindName, { lines: string[]; length: number }>()
-  for (const { kind, line } of forwardLines(meta.forward, body)) {
-    const held = pending.get(kind) ?? { lines: [], length: 0 }
-    pending.set(kind, held)
-    held.lines.push(line)
-    held.length += line.length
-    if (held.length < WRITE_BYTES) continue
-    await work.staging.add(kind, Buffer.from(held.lines.join('\n')))
-    pending.delete(kind)
-  }
-  for (const [kind, { lines }] of pending) await work.staging.add(kind, Buffer.from(lines.join('\n')))
+  const tally = { malformed: 0 }
+  for (const { kind, lines } of forwardLines(meta.forward, body, meta.at, tally))
+    await staging.add(kind, lines)
+  counts.malformed += tally.malformed
 }
 
 interface PartFiles {
@@ -152,7 +143,8 @@ async function writeBatches(work: Work, batches: readonly Batch[]): Promise<Map<
   const parts = new Map<string, PartFiles>()
   for (const [i, batch] of batches.entries()) {
     const { kind } = batch
-    const loaded = await loadBatch(engine, batch, { takenMs: work.takenMs, retentionDays })
+    const written = join(work.directory, `${kind}-${i}.parquet`)
+    const loaded = await writeBatch(engine, batch, work.takenMs, written)
     work.counts.rows += loaded.rows
     work.counts.repaired += loaded.repaired
     work.counts.malformed += loaded.unreadable.length
@@ -161,14 +153,10 @@ async function writeBatches(work: Work, batches: readonly Batch[]): Promise<Map<
       const meta: FrameMeta = { at: work.takenMs, encoding: 'ndjson', kind, rows: loaded.unreadable.length }
       work.aside.push(...encodeFrame(meta, body))
     }
-    const dates = await engine.rows('SELECT filed::VARCHAR AS date, count(*) AS rows FROM batch GROUP BY ALL')
-    for (const row of dates) {
-      const date = String(row.date)
-      if (!isDate(date)) throw new Error(`records of ${date} cannot be filed`)
-      const rows = Number(row.rows)
-      const path = join(work.directory, `${kind}-${date}-${i}.parquet`)
-      const query = `SELECT ${columns(kind)} FROM batch WHERE filed = DATE '${date}' ORDER BY ${sortColumns(kind).join(', ')}`
-      await writeParquet(engine, query, path, { rows, bytes: (batch.bytes * rows) / batch.rows }, PART)
+    for (const [date, path] of await byDate(engine, kind, written, {
+      takenMs: work.takenMs,
+      retentionDays,
+    })) {
       const part = parts.get(`${kind} ${date}`) ?? { kind, date, files: [] }
       parts.set(`${kind} ${date}`, part)
       part.files.push(path)
@@ -177,6 +165,32 @@ async function writeBatches(work: Work, batches: readonly Batch[]): Promise<Map<
     onProgress?.()
   }
   return parts
+}
+
+/** A sorted file as one file for each date of its records: nearly always the file itself. */
+async function byDate(
+  engine: Engine,
+  kind: KindName,
+  path: string,
+  filing: Filing,
+): Promise<[string, string][]> {
+  const filed = filedDate(filing)
+  const dates = await engine.rows(
+    `SELECT (${filed})::VARCHAR AS date, count(*)::DOUBLE AS rows FROM ${table(kind, [path])} GROUP BY ALL`,
+  )
+  const size = dates.length > 1 ? await sizeOf(engine, [path]) : undefined
+  const files: [string, string][] = []
+  for (const row of dates) {
+    const date = String(row.date)
+    if (!isDate(date)) throw new Error(`records of ${date} cannot be filed`)
+    if (!size) return [[date, path]]
+    const rows = Number(row.rows)
+    const own = `${path}.${date}`
+    const query = `SELECT * FROM ${table(kind, [path])} WHERE ${filed} = DATE '${date}' ORDER BY ${sortColumns(kind).join(', ')}`
+    await writeParquet(engine, query, own, { rows, bytes: (size.bytes * rows) / size.rows }, PART)
+    files.push([date, own])
+  }
+  return files
 }
 
 async function onePart(work: Work, kind: KindName, date: string, files: readonly string[]): Promise<string> {

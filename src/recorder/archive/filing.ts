@@ -5,6 +5,12 @@ export function dateOf(epochMs: number): string {
   return new Date(epochMs).toISOString().slice(0, 10)
 }
 
+export interface Filing {
+  /** When the records came, milliseconds since 1970. */
+  readonly takenMs: number
+  readonly retentionDays: number
+}
+
 export function isDate(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text)
 }
@@ -14,7 +20,7 @@ export function isDate(text: string): boolean {
  * or more than a day ahead of when it came. A sender with a wrong clock then neither makes thousands of partitions nor
  * has its records deleted at once; the record keeps its own time.
  */
-export function filedDate(takenMs: number, retentionDays: number): string {
+export function filedDate({ takenMs, retentionDays }: Filing): string {
   const from = instant(takenMs - retentionDays * DAY_MS)
   const to = instant(takenMs + DAY_MS)
   return `CASE WHEN "time" BETWEEN ${from} AND ${to} THEN "time"::DATE ELSE ${instant(takenMs)}::DATE END`

@@ -21,10 +21,11 @@ if (settingsPath === undefined || (clock !== 'trusted' && clock !== 'doubted')) 
 process.stdin.resume().once('end', () => process.exit(1))
 setPriority(constants.priority.PRIORITY_LOW)
 const { data, site, retentionDays, maxBytes } = parseSettings(await readFile(settingsPath, 'utf8'))
-if (!(await lockPass(data))) throw new Error('another pass is running')
 const counts = zeroPass()
 const say = (message: PassMessage): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
+let failure: string | undefined
 try {
+  if (!(await lockPass(data))) throw new Error('another pass is running')
   await runPass(
     {
       data,
@@ -37,9 +38,15 @@ try {
     counts,
   )
 } catch (error) {
-  say({ counts, error: describe(error).split('\n')[0] ?? '' })
+  failure = describe(error).split('\n')[0] ?? ''
   process.exitCode = 1
 }
 const files = await listArchive(data)
-say({ counts, stored: { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) } })
+say({
+  counts,
+  stored: { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) },
+  // Linux gives kibibytes.
+  peakBytes: process.resourceUsage().maxRSS * 1024,
+  ...(failure !== undefined && { error: failure }),
+})
 process.stdin.destroy()

@@ -26,7 +26,10 @@ export async function mergeFiles(
   const source = table(kind, inputs)
   const count = Math.ceil(size.bytes / SLICE_BYTES)
   if (count <= 1) {
-    await writeParquet(engine, `SELECT * FROM ${source} ORDER BY ${order}`, output, size, options)
+    check(
+      await writeParquet(engine, `SELECT * FROM ${source} ORDER BY ${order}`, output, size, options),
+      size,
+    )
     return size
   }
   const slices: string[] = []
@@ -41,7 +44,7 @@ export async function mergeFiles(
       onProgress()
     }
     await engine.run('SET preserve_insertion_order = true')
-    await writeParquet(engine, `SELECT * FROM ${table(kind, slices)}`, output, size, options)
+    check(await writeParquet(engine, `SELECT * FROM ${table(kind, slices)}`, output, size, options), size)
     onProgress()
     return size
   } finally {
@@ -49,6 +52,10 @@ export async function mergeFiles(
     await engine.run('DROP TABLE IF EXISTS cuts')
     for (const path of slices) await rm(path, { force: true })
   }
+}
+
+function check(rows: number, size: Size): void {
+  if (rows !== size.rows) throw new Error(`${rows} rows were merged of ${size.rows}`)
 }
 
 /** Makes a table `cuts` (i from 1, key) that divides the rows into about `count` equal slices; the number of its rows. */

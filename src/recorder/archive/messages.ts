@@ -31,6 +31,8 @@ export interface PassMessage {
   readonly counts: PassCounts
   /** In the last message: what the archive holds. */
   readonly stored?: { readonly files: number; readonly bytes: number }
+  /** In the last message: the most memory that the pass had resident. */
+  readonly peakBytes?: number
   /** In the last message: why the pass failed. */
   readonly error?: string
 }

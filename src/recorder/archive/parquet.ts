@@ -33,14 +33,14 @@ export interface Size {
   readonly bytes: number
 }
 
-/** Writes the rows of a query into a new Parquet file, which says in its metadata how large they were as NDJSON. */
+/** Writes a query's rows into a Parquet file, which says in its metadata how large they were as NDJSON; how many they are. */
 export async function writeParquet(
   engine: Engine,
   query: string,
   path: string,
   { rows, bytes }: Size,
   options: ParquetOptions,
-): Promise<void> {
+): Promise<number> {
   const average = Math.max(1, bytes / Math.max(1, rows))
   const fitting = Math.floor(ROW_GROUP_BYTES / average / VECTOR_ROWS) * VECTOR_ROWS
   const groupRows = Math.max(VECTOR_ROWS, Math.min(options.groupRows, fitting))
@@ -53,7 +53,8 @@ export async function writeParquet(
     `STRING_DICTIONARY_PAGE_SIZE_LIMIT ${DICTIONARY_BYTES}`,
     `KV_METADATA {ndjson_bytes: '${Math.round(bytes)}'}`,
   ]
-  await engine.run(`COPY (${query}) TO ${literal(path)} (${settings.join(', ')})`)
+  const [written] = await engine.rows(`COPY (${query}) TO ${literal(path)} (${settings.join(', ')})`)
+  return Number(written?.Count)
 }
 
 /** The rows and NDJSON bytes of Parquet files of ours together. */

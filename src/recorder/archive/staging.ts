@@ -4,7 +4,7 @@ import type { KindName } from '../records/kinds.ts'
 import type { Size } from './parquet.ts'
 
 /** NDJSON bytes that are converted at once. */
-const BATCH_BYTES = 32 * 1024 * 1024
+const BATCH_BYTES = 40 * 1024 * 1024
 
 /** NDJSON of one kind in a temporary file. */
 export interface Batch extends Size {

@@ -33,8 +33,8 @@ export interface ArchiveStatus {
   readonly passes: number
   readonly failedPasses: number
   readonly counts: Readonly<PassCounts>
-  /** When the last pass ended, RFC 3339, and how long it took. */
-  readonly lastPass?: { readonly time: string; readonly milliseconds: number }
+  /** When the last pass ended, RFC 3339, how long it took, and the most memory it had. */
+  readonly lastPass?: { readonly time: string; readonly milliseconds: number; readonly peakBytes: number }
   /** What the archive holds, as the last pass saw it. */
   readonly stored?: { readonly files: number; readonly bytes: number }
   /** Why the last pass failed; absent when it did not. */
@@ -57,8 +57,9 @@ export class ArchiveSupervisor {
   #failing = 0
   #notBefore = 0
   #lastEnd = Number.NEGATIVE_INFINITY
-  #last: { time: string; milliseconds: number } | undefined
-  #stored: { files: number; bytes: number } | undefined
+  #last: ArchiveStatus['lastPass']
+  #peakBytes = 0
+  #stored: ArchiveStatus['stored']
   #error: string | undefined
   #child: ChildProcess | undefined
   #running: Promise<void> | undefined
@@ -119,7 +120,11 @@ export class ArchiveSupervisor {
     if (this.#stopped) return
     this.#passes += 1
     this.#lastEnd = performance.now()
-    this.#last = { time: new Date().toISOString(), milliseconds: Math.round(this.#lastEnd - began) }
+    this.#last = {
+      time: new Date().toISOString(),
+      milliseconds: Math.round(this.#lastEnd - began),
+      peakBytes: this.#peakBytes,
+    }
     await writeClock(this.#options.data)
     if (error !== undefined) return this.#fail(error)
     this.#failing = 0
@@ -170,6 +175,7 @@ export class ArchiveSupervisor {
       }
       before = message.counts
       this.#stored = message.stored ?? this.#stored
+      this.#peakBytes = message.peakBytes ?? this.#peakBytes
       failure = message.error ?? failure
     })
     try {
