@@ -25,6 +25,8 @@ export interface Tally {
 
 /** Lines are given out when they are this many bytes. */
 const BLOCK_BYTES = 128 * 1024
+/** A chunk with more entries that are no events is something else altogether: the rest of it is left alone. */
+const MAX_MALFORMED = 1000
 /** What is kept of a record that is too long. */
 const CUT_BYTES = 64 * 1024
 
@@ -58,6 +60,7 @@ class EntryDecoder {
   readonly #fallback: Time
   readonly #prefix: Buffer
   readonly #tally: Tally
+  #malformed = 0
   /** Bytes after the last whole entry. */
   #rest: Buffer = Buffer.alloc(0)
 
@@ -78,9 +81,9 @@ class EntryDecoder {
       try {
         piece = pieces.next().value ?? undefined
       } catch {
-        this.#tally.malformed += 1
+        this.#malformed += 1
       }
-      if (!piece) return
+      if (!piece || this.#malformed > MAX_MALFORMED) return
       // An entry may go on in the next piece.
       yield* this.entries(this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]), 0)
     }
@@ -90,7 +93,7 @@ class EntryDecoder {
   *entries(bytes: Buffer, start: number): Generator<ForwardLines, void, void> {
     const containers = mentionsContainers(bytes)
     let at = start
-    while (at < bytes.length) {
+    while (at < bytes.length && this.#malformed <= MAX_MALFORMED) {
       const end = valueEnd(bytes, at, bytes.length)
       if (end === undefined) break
       this.#entry(bytes, at, end, containers)
@@ -103,7 +106,7 @@ class EntryDecoder {
 
   /** Nothing comes any more: what is left of the bytes is no whole entry, and none after it could be found. */
   *end(): Generator<ForwardLines, void, void> {
-    if (this.#rest.length > 0) this.#tally.malformed += 1
+    this.#tally.malformed += this.#malformed + (this.#rest.length > 0 ? 1 : 0)
     for (const sink of [this.#events, this.#containers]) if (sink.rows > 0) yield take(sink)
   }
 
@@ -111,7 +114,7 @@ class EntryDecoder {
     const pair = arrayLength(bytes, at)
     const recordAt = pair?.length === 2 ? valueEnd(bytes, pair.start, end) : undefined
     if (!pair || recordAt === undefined || !isMap(bytes[recordAt])) {
-      this.#tally.malformed += 1
+      this.#malformed += 1
       return
     }
     const time = timeOf(bytes, pair.start) ?? this.#fallback

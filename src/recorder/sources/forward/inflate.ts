@@ -4,9 +4,9 @@ const MiB = 1024 * 1024
 /** What is decompressed at once. */
 const MAX_PIECE_BYTES = 96 * MiB
 /** Most chunks are less than this altogether. */
-const MAX_WHOLE_BYTES = 32 * MiB
-/** What a chunk may become in all: so many times its bytes (logs that repeat themselves reach 200), or MAX_WHOLE_BYTES. */
-const MAX_RATIO = 500
+const MAX_WHOLE_BYTES = 16 * MiB
+/** What a chunk may become in all: so many times its bytes (logs that repeat themselves reach 100), or MAX_WHOLE_BYTES. */
+const MAX_RATIO = 250
 const HEADER_BYTES = 10
 const TRAILER_BYTES = 8
 

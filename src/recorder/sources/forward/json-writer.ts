@@ -97,8 +97,12 @@ export class JsonWriter {
     this.#at += width
   }
 
-  /** A text in quotes; what is no UTF-8 becomes U+FFFD. */
+  /** A text in quotes; what is no UTF-8 becomes U+FFFD. Of one that makes the line too long there is the beginning. */
   text(bytes: Buffer, start: number, end: number): void {
+    if (this.#at - this.#line + end - start + 2 > MAX_LINE_BYTES && end - start > BUFFER_BYTES) {
+      this.text(bytes, start, start + BUFFER_BYTES)
+      throw new LineTooLong()
+    }
     const before = this.#at - this.#line
     if (!this.#quote(bytes, start, end, false)) {
       this.#at = this.#line + before

@@ -88,7 +88,7 @@ it('breaks off as soon as a message is too long by what it claims', () => {
 it('holds memory for what came, not for what was claimed', () => {
   const before = process.memoryUsage().arrayBuffers
   const readers = Array.from({ length: 200 }, () => new MessageReader(() => 32 * MAX))
-  for (const reader of readers) readAll(reader, [Buffer.from('93a161c601ffffff', 'hex'), Buffer.alloc(100)])
+  for (const reader of readers) readAll(reader, [Buffer.from('93a161c601f00000', 'hex'), Buffer.alloc(100)])
   expect(readers[0]?.heldBytes).toBe(108)
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200 * 32 * 1024)
 })
