@@ -1,6 +1,6 @@
 import type { ElementValue, NetflowRecord } from '../../records/netflow.ts'
 import type { Cursor } from './cursor.ts'
-import type { Domain, Exporter } from './exporters.ts'
+import type { Domain, Exporter, Sampling } from './exporters.ts'
 import { timeText } from './values.ts'
 
 /** What the message says of all its records. */
@@ -38,7 +38,7 @@ export function readFlow(
   cursor: Cursor,
   header: Header,
   exporter: Pick<Exporter<unknown>, 'address' | 'interfaces'>,
-  domain: Pick<Domain, 'samplers' | 'sampling' | 'systemInitMs'>,
+  domain: Domain,
 ): DatedRecord {
   const { layout } = cursor.template
   let elements: Elements | undefined
@@ -75,9 +75,8 @@ export function readFlow(
     keep(cursor.name(layout.flowEnd), cursor.value(layout.flowEnd))
   const { epochMs, time } = timeOf(end ?? start ?? observationTime(cursor), header)
 
-  const samplerId = cursor.value(layout.samplerId)
   const own = number(layout.samplingInterval, MODULUS - 1)
-  const told = (typeof samplerId === 'number' && domain.samplers.get(samplerId)) || domain.sampling
+  const told = samplingOf(cursor, domain)
   const record = {
     time,
     flowStart: timeText(start),
@@ -103,6 +102,21 @@ export function readFlow(
   for (const field of layout.others) keep(cursor.name(field), cursor.value(field))
   if (!own && told) keep('samplingAlgorithm', told.algorithm)
   return { epochMs, record: { ...record, elements } }
+}
+
+/** What the exporter's options say: of the record's sampler, of its interfaces, of everything. */
+function samplingOf(cursor: Cursor, domain: Domain): Sampling | undefined {
+  const { samplerId, ingressInterface, egressInterface } = cursor.template.layout
+  const find = (map: ReadonlyMap<number, Sampling>, field: number): Sampling | undefined => {
+    const id = map.size === 0 ? undefined : cursor.value(field)
+    return typeof id === 'number' ? map.get(id) : undefined
+  }
+  return (
+    find(domain.samplers, samplerId) ??
+    find(domain.interfaceSamplings, ingressInterface) ??
+    find(domain.interfaceSamplings, egressInterface) ??
+    domain.sampling
+  )
 }
 
 /** Some exporters have fields for both versions in one template, and zeros in those of the other version. */
