@@ -31,6 +31,7 @@ const SYSTEM_INIT = 160
 /** observationTimeMicroseconds, -Nanoseconds, -Milliseconds, -Seconds: events such as a NAT's have one. */
 const OBSERVATION_TIMES = [324, 325, 323, 322]
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 type Elements = Record<string, ElementValue | ElementValue[]>
 
 /** Makes a flow record of the data record under the cursor. */
@@ -77,7 +78,7 @@ export function readFlow(
 
   const own = number(layout.samplingInterval, MODULUS - 1)
   const told = samplingOf(cursor, domain)
-  const record = {
+  const record: Writable<NetflowRecord> = {
     time,
     flowStart: timeText(start),
     flowEnd: timeText(end),
@@ -98,10 +99,12 @@ export function readFlow(
     icmpTypeCode: number(layout.icmpTypeCode, 65_535),
     flowEndReason: number(layout.flowEndReason, 255),
     samplingInterval: own || told?.interval,
+    elements: undefined,
   }
   for (const field of layout.others) keep(cursor.name(field), cursor.value(field))
   if (!own && told) keep('samplingAlgorithm', told.algorithm)
-  return { epochMs, record: { ...record, elements } }
+  record.elements = elements
+  return { epochMs, record }
 }
 
 /** What the exporter's options say: of the record's sampler, of its interfaces, of everything. */
