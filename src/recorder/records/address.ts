@@ -5,14 +5,26 @@ export function ipv4Text(bytes: Buffer, at = 0): string {
 
 /** RFC 5952 text: lower case, the longest run of zero groups (the first of equals, two at least) shortened. */
 export function ipv6Text(bytes: Buffer, at = 0): string {
-  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(at + i * 2))
-  let best = { start: 0, length: 1 }
+  let best = -1
+  let bestLength = 1
   for (let start = 0; start < 8; start++) {
     let length = 0
-    while (start + length < 8 && groups[start + length] === 0) length += 1
-    if (length > best.length) best = { start, length }
+    while (start + length < 8 && bytes.readUInt16BE(at + (start + length) * 2) === 0) length += 1
+    if (length > bestLength) {
+      best = start
+      bestLength = length
+    }
+    start += length
   }
-  const text = groups.map((group) => group.toString(16))
-  if (best.length < 2) return text.join(':')
-  return `${text.slice(0, best.start).join(':')}::${text.slice(best.start + best.length).join(':')}`
+  let text = ''
+  for (let group = 0; group < 8; group++) {
+    if (group === best) {
+      text += '::'
+      group += bestLength - 1
+      continue
+    }
+    if (group > 0 && group !== best + bestLength) text += ':'
+    text += bytes.readUInt16BE(at + group * 2).toString(16)
+  }
+  return text
 }

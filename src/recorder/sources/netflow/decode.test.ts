@@ -370,7 +370,7 @@ describe('options', () => {
       { samplingInterval: 10 },
     ],
     [
-      'of one interface',
+      'of one interface, as softflowd has it in v9',
       option(
         405,
         [
@@ -378,6 +378,18 @@ describe('options', () => {
           [34, 4],
         ],
         uints([3, 4], [50, 4]),
+      ),
+      { samplingInterval: 50 },
+    ],
+    [
+      'of another interface',
+      option(
+        406,
+        [
+          [10, 4],
+          [34, 4],
+        ],
+        uints([4, 4], [50, 4]),
       ),
       { samplingInterval: undefined },
     ],

@@ -119,8 +119,10 @@ const decodeIpfix: Decode = (bytes, exporter, nowMs, into) => {
     arrivedMs: nowMs,
   }
   const domain = exporter.domain(10, header.domainId)
+  const before = into.records.length
   const records = decodeSets(bytes.subarray(IPFIX_HEADER, length), header, exporter, domain, into)
-  into.missing += domain.sequence.next(bytes.readUInt32BE(8), records)
+  const flows = into.records.length - before
+  into.missing += domain.sequence.next(bytes.readUInt32BE(8), records, flows)
   return true
 }
 

@@ -46,12 +46,18 @@ const HELD_MS = 30 * 60_000
 export class Domain {
   readonly sequence = new Sequence()
   readonly samplers = new Map<number, Sampling>()
+  readonly interfaceSamplings = new Map<number, Sampling>()
+  /** What is said of all records. */
   sampling: Sampling | undefined
   /** systemInitTimeMilliseconds, to which IPFIX's times of system uptime are relative. */
   systemInitMs: number | undefined
 
   setSampler(id: number, sampling: Sampling): void {
     setBounded(this.samplers, id, sampling, MAX_SAMPLERS)
+  }
+
+  setInterfaceSampling(index: number, sampling: Sampling): void {
+    setBounded(this.interfaceSamplings, index, sampling, MAX_SAMPLERS)
   }
 }
 

@@ -35,8 +35,8 @@ export function readOptions(
   if (!sampling) return
   const sampler = cursor.number(SAMPLER_ID) ?? cursor.number(SELECTOR_ID)
   if (sampler !== undefined) domain.setSampler(sampler, sampling)
-  // What is said of one interface is not true of all.
-  else if (port === undefined) domain.sampling = sampling
+  else if (port !== undefined) domain.setInterfaceSampling(port, sampling)
+  else domain.sampling = sampling
 }
 
 function samplingOf(cursor: Cursor): Sampling | undefined {

@@ -1,6 +1,6 @@
 import type { ElementValue, NetflowRecord } from '../../records/netflow.ts'
 import type { Cursor } from './cursor.ts'
-import type { Domain, Exporter } from './exporters.ts'
+import type { Domain, Exporter, Sampling } from './exporters.ts'
 import { timeText } from './values.ts'
 
 /** What the message says of all its records. */
@@ -31,6 +31,7 @@ const SYSTEM_INIT = 160
 /** observationTimeMicroseconds, -Nanoseconds, -Milliseconds, -Seconds: events such as a NAT's have one. */
 const OBSERVATION_TIMES = [324, 325, 323, 322]
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 type Elements = Record<string, ElementValue | ElementValue[]>
 
 /** Makes a flow record of the data record under the cursor. */
@@ -38,7 +39,7 @@ export function readFlow(
   cursor: Cursor,
   header: Header,
   exporter: Pick<Exporter<unknown>, 'address' | 'interfaces'>,
-  domain: Pick<Domain, 'samplers' | 'sampling' | 'systemInitMs'>,
+  domain: Domain,
 ): DatedRecord {
   const { layout } = cursor.template
   let elements: Elements | undefined
@@ -75,10 +76,9 @@ export function readFlow(
     keep(cursor.name(layout.flowEnd), cursor.value(layout.flowEnd))
   const { epochMs, time } = timeOf(end ?? start ?? observationTime(cursor), header)
 
-  const samplerId = cursor.value(layout.samplerId)
   const own = number(layout.samplingInterval, MODULUS - 1)
-  const told = (typeof samplerId === 'number' && domain.samplers.get(samplerId)) || domain.sampling
-  const record = {
+  const told = samplingOf(cursor, domain)
+  const record: Writable<NetflowRecord> = {
     time,
     flowStart: timeText(start),
     flowEnd: timeText(end),
@@ -99,10 +99,27 @@ export function readFlow(
     icmpTypeCode: number(layout.icmpTypeCode, 65_535),
     flowEndReason: number(layout.flowEndReason, 255),
     samplingInterval: own || told?.interval,
+    elements: undefined,
   }
   for (const field of layout.others) keep(cursor.name(field), cursor.value(field))
   if (!own && told) keep('samplingAlgorithm', told.algorithm)
-  return { epochMs, record: { ...record, elements } }
+  record.elements = elements
+  return { epochMs, record }
+}
+
+/** What the exporter's options say: of the record's sampler, of its interfaces, of everything. */
+function samplingOf(cursor: Cursor, domain: Domain): Sampling | undefined {
+  const { samplerId, ingressInterface, egressInterface } = cursor.template.layout
+  const find = (map: ReadonlyMap<number, Sampling>, field: number): Sampling | undefined => {
+    const id = map.size === 0 ? undefined : cursor.value(field)
+    return typeof id === 'number' ? map.get(id) : undefined
+  }
+  return (
+    find(domain.samplers, samplerId) ??
+    find(domain.interfaceSamplings, ingressInterface) ??
+    find(domain.interfaceSamplings, egressInterface) ??
+    domain.sampling
+  )
 }
 
 /** Some exporters have fields for both versions in one template, and zeros in those of the other version. */

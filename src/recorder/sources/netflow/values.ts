@@ -90,13 +90,27 @@ export function isTime(type: DataType, length: number): boolean {
   }
 }
 
+const MAX_SECONDS = 4096
+/** The text of whole seconds: the flows of a message share them, and Date is slow. */
+const seconds = new Map<number, string>()
+
 /** RFC 3339 text in UTC of microseconds since 1970, with six digits where three do not do. */
 export function timeText(micros: number | undefined): string | undefined {
   if (micros === undefined) return undefined
-  const millis = Math.floor(micros / 1000)
-  const rest = micros - millis * 1000
-  const text = new Date(millis).toISOString()
-  return rest === 0 ? text : `${text.slice(0, -1)}${String(rest).padStart(3, '0')}Z`
+  const second = Math.floor(micros / 1_000_000)
+  let text = seconds.get(second)
+  if (text === undefined) {
+    if (seconds.size >= MAX_SECONDS) seconds.clear()
+    text = new Date(second * 1000).toISOString().slice(0, 19)
+    seconds.set(second, text)
+  }
+  const fraction = micros - second * 1_000_000
+  const digits = fraction % 1000 === 0 ? padded(fraction / 1000, 3) : padded(fraction, 6)
+  return `${text}.${digits}Z`
+}
+
+function padded(number: number, digits: number): string {
+  return String(number).padStart(digits, '0')
 }
 
 function bigUnsignedAt(bytes: Buffer, at: number, length: number): number | string {
