@@ -41,32 +41,35 @@ function clients(asOf: number, macAddress: string, cltt: number): ClientsFile {
 }
 
 describe('DevicesLedger', () => {
-  test('an open interval is a record each hour, and one when it is closed', () => {
+  test('an open interval is a record at once, each hour, and when the recorder stops', () => {
     const { ledger, rows, counts } = bed()
     for (let minute = 0; minute <= 130; minute++) {
       const now = T + minute * MINUTE
       ledger.take([neighbour(PHONE, now)], undefined, now)
     }
-    expect(rows.map(({ until }) => (Date.parse(until) - T) / MINUTE)).toEqual([60, 120])
+    expect(rows.map(({ until }) => (Date.parse(until) - T) / MINUTE)).toEqual([0, 60, 120])
     ledger.close()
-    expect(rows).toHaveLength(3)
+    expect(rows).toHaveLength(4)
     ledger.close()
-    expect(rows).toHaveLength(3)
+    expect(rows).toHaveLength(4)
     expect(new Set(rows.map(({ time }) => time))).toEqual(new Set([new Date(T).toISOString()]))
-    expect(rows[2]).toMatchObject({ vendor: 'Example', lastSeen: new Date(T + 130 * MINUTE).toISOString() })
-    expect(counts).toMatchObject({ received: 3, dropped: 0 })
+    expect(rows[3]).toMatchObject({ vendor: 'Example', lastSeen: new Date(T + 130 * MINUTE).toISOString() })
+    expect(counts).toMatchObject({ received: 4, dropped: 0 })
   })
 
   test('what the disk has no room for is offered again; a lease event is counted as dropped', () => {
     const { ledger, rows, events, counts, disk } = bed()
-    ledger.take([neighbour(PHONE, T)], undefined, T)
     disk.full = true
+    ledger.take([neighbour(PHONE, T)], undefined, T)
     ledger.take([neighbour(LAPTOP, T + MINUTE)], clients(T + MINUTE, LAPTOP, T + MINUTE), T + MINUTE)
     expect([rows.length, events.length]).toEqual([0, 0])
     disk.full = false
     ledger.take([neighbour(LAPTOP, T + 2 * MINUTE)], undefined, T + 2 * MINUTE)
-    expect(rows.map(({ macAddress }) => macAddress)).toEqual([PHONE])
-    expect(counts).toMatchObject({ received: 2, dropped: 1 })
+    expect(rows.map(({ macAddress, open }) => [macAddress, open])).toEqual([
+      [PHONE, false],
+      [LAPTOP, true],
+    ])
+    expect(counts).toMatchObject({ received: 3, dropped: 1 })
   })
 
   test('while the agent is down no lease ends and none is believed for long', () => {

@@ -2,7 +2,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addressesOf, deviceAt } from './resolve.ts'
-import { type DeviceRow, LEAD_MS, type Span, spansOf, TAIL_MS } from './spans.ts'
+import { type DeviceRow, LEAD_MS, OPEN_TAIL_MS, type Span, spansOf, TAIL_MS } from './spans.ts'
 import { spansSql } from './spans-sql.ts'
 
 const T = Date.UTC(2026, 10, 24, 12)
@@ -12,16 +12,18 @@ const PHONE = '02:00:5e:30:00:02'
 const MOVING = '10.0.0.130'
 
 function row(macAddress: string, from: number, to: number, more: Partial<DeviceRow> = {}): DeviceRow {
-  return { address: MOVING, macAddress, time: T + from, until: T + to, ...more }
+  return { address: MOVING, macAddress, time: T + from, until: T + to, open: false, ...more }
 }
 
 const SPANS = spansOf([
   row(LAPTOP, 0, HOUR, { device: 'laptop' }),
   row(PHONE, HOUR + 1000, 3 * HOUR, { device: 'phone' }),
   row(LAPTOP, 0, 2 * HOUR, { address: '2001:db8::a' }),
-  // Written again after an hour, with the name.
+  // Written at first, after an hour, and when it had ended; the name came later.
+  row(LAPTOP, 0, 0, { address: '2001:db8::b', open: true }),
   row(LAPTOP, 0, 3 * HOUR, { address: '2001:db8::b', device: 'laptop' }),
-  row(LAPTOP, 0, HOUR, { address: '2001:db8::b' }),
+  row(LAPTOP, 0, HOUR, { address: '2001:db8::b', open: true }),
+  row(PHONE, 0, HOUR, { address: '2001:db8::c', open: true }),
 ])
 
 describe('spans', () => {
@@ -45,6 +47,10 @@ describe('spans', () => {
     ])
   })
 
+  test('what is still so is believed until the next row must have come', () => {
+    expect(SPANS.find(({ address }) => address === '2001:db8::c')?.to).toBe(T + HOUR + OPEN_TAIL_MS)
+  })
+
   test('rows about the same time are one, the latest counts', () => {
     expect(SPANS.filter(({ address }) => address === '2001:db8::b')).toEqual([
       {
@@ -62,9 +68,9 @@ test.each([
   ['laptop', [MOVING, '2001:db8::a', '2001:db8::b']],
   ['LAPTOP', [MOVING, '2001:db8::a', '2001:db8::b']],
   [LAPTOP, [MOVING, '2001:db8::a', '2001:db8::b']],
-  ['02-00-5E-30-00-02', [MOVING]],
-  ['02:00:5e', [MOVING, MOVING, '2001:db8::a', '2001:db8::b']],
-  ['phone', [MOVING]],
+  ['02-00-5E-30-00-02', [MOVING, '2001:db8::c']],
+  ['02:00:5e', [MOVING, MOVING, '2001:db8::a', '2001:db8::b', '2001:db8::c']],
+  ['phone', [MOVING, '2001:db8::c']],
   ['nobody', []],
   ['', []],
 ])('the client %s', (client, addresses) => {
@@ -89,6 +95,7 @@ const anyRows = fc.array(
       macAddress: fc.constantFrom(LAPTOP, PHONE),
       start: fc.integer({ min: 0, max: 40 }),
       length: fc.integer({ min: 0, max: 12 }),
+      open: fc.boolean(),
     })
     .map(({ start, length, ...rest }) => ({
       ...rest,
@@ -118,13 +125,13 @@ test('property: SQL says the same', async () => {
   try {
     const ask = async (rows: readonly DeviceRow[]): Promise<Span[]> => {
       const values = rows.map(
-        ({ address, macAddress, device, time, until }) =>
-          `('${address}', '${macAddress}', '${device}', make_timestamp(${time * 1000}), make_timestamp(${until * 1000}))`,
+        ({ address, macAddress, device, open, time, until }) =>
+          `('${address}', '${macAddress}', '${device}', ${open}, make_timestamp(${time * 1000}), make_timestamp(${until * 1000}))`,
       )
       const relation =
         rows.length === 0
-          ? `SELECT NULL::VARCHAR AS address, NULL::VARCHAR AS macAddress, NULL::VARCHAR AS device, NULL::TIMESTAMP AS "time", NULL::TIMESTAMP AS "until" WHERE false`
-          : `SELECT * FROM (VALUES ${values.join(', ')}) t(address, macAddress, device, "time", "until")`
+          ? `SELECT NULL::VARCHAR AS address, NULL::VARCHAR AS macAddress, NULL::VARCHAR AS device, NULL::BOOLEAN AS "open", NULL::TIMESTAMP AS "time", NULL::TIMESTAMP AS "until" WHERE false`
+          : `SELECT * FROM (VALUES ${values.join(', ')}) t(address, macAddress, device, "open", "time", "until")`
       const whole = `SELECT *, 'home' AS network, NULL::VARCHAR AS vendor, true AS randomMac FROM (${relation})`
       const reader = await connection.runAndReadAll(
         `SELECT address, macAddress, device, epoch_ms("from")::DOUBLE AS "from", epoch_ms("to")::DOUBLE AS "to" FROM (${spansSql(whole)})`,
