@@ -3,6 +3,7 @@ import pkg from '../../package.json' with { type: 'json' }
 import { applyCommand } from './apply.ts'
 import { bundleCommand } from './bundle.ts'
 import { checkCommand } from './check.ts'
+import { devicesCommand } from './devices.ts'
 import { initCommand } from './init.ts'
 import { installCommand } from './install.ts'
 import { labCommand } from './lab.ts'
@@ -21,6 +22,7 @@ const program = new Command('sekisho')
   .addCommand(planCommand())
   .addCommand(applyCommand())
   .addCommand(statusCommand())
+  .addCommand(devicesCommand())
   .addCommand(showCommand())
   .addCommand(schemaCommand())
   .addCommand(bundleCommand())

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
 import { DevicesSource } from './devices/listen.ts'
+import { stateDirectory } from './layout.ts'
 import { describe, log } from './log.ts'
 import { closeOnExec } from './netlink/libc.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
@@ -44,7 +45,10 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     startNetflow(settings, udp, wal),
     await ForwardSource.start(settings.forward, wal),
     await DockerSource.start(settings.dockerContainers, wal),
-    await DevicesSource.start({ ...settings.devices, state: join(settings.data, 'state/devices.json') }, wal),
+    await DevicesSource.start(
+      { ...settings.devices, state: join(stateDirectory(settings.data), 'devices.json') },
+      wal,
+    ),
   ]
   const archive = await ArchiveSupervisor.start({ settingsPath, data: settings.data })
   const since = new Date().toISOString()

@@ -1,3 +1,4 @@
+import { table } from '../lib/table.ts'
 import type { RouterStatus } from './status.ts'
 
 /** The status for people: a few aligned lines, what is wrong marked with "!". */
@@ -55,19 +56,4 @@ function agentWords(agent: RouterStatus['agent']): string {
   if (failing.length > 0)
     return failing.map(([name, job]) => `${name}: ${job.lastError ?? 'failing'}`).join('; ')
   return agent.names ? `${agent.names.count} names from ${agent.names.leases} leases` : ''
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows)
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('')
 }

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { clientsOf } from '../../src/agent/clients.ts'
 import { parseLeases } from '../../src/agent/kea-client.ts'
 import type { Interval } from '../../src/recorder/devices/intervals.ts'
+import { spansOf } from '../../src/recorder/devices/spans.ts'
 import { type DevicesState, parseState } from '../../src/recorder/devices/state.ts'
 import type { DeviceRecord } from '../../src/recorder/records/device.ts'
 import type { DhcpRecord } from '../../src/recorder/records/dhcp.ts'
@@ -185,12 +186,12 @@ it('knows the addresses of both families, and whose they are after they moved', 
   await stop()
 
   const rows = await loggedRecords<DeviceRecord>(join(root, 'data'), 'devices')
-  const moved = rows
-    .filter(({ address }) => address === MOVING)
-    .toSorted((a, b) => (a.time < b.time ? -1 : 1))
+  const spans = spansOf(
+    rows.map((row) => ({ ...row, time: Date.parse(row.time), until: Date.parse(row.until) })),
+  )
+  const moved = spans.filter(({ address }) => address === MOVING)
   expect(moved.map(({ macAddress }) => macAddress)).toEqual([LAPTOP, PHONE])
-  const [first, second] = moved as [DeviceRecord, DeviceRecord]
-  expect(first.until <= second.time).toBe(true)
+  expect(moved[0]?.to).toBe(moved[1]?.from)
   expect(rows.find(({ address }) => address === '2001:db8:1::a')).toMatchObject({
     macAddress: LAPTOP,
     network: 'home',

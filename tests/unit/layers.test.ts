@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   recorder: ['router/paths.ts'],
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],
-  status: ['router'],
+  status: ['router', 'lib', 'recorder/devices/overview.ts'],
   'modules.ts': ['modules', 'router'],
   'user-modules.ts': ['router', 'config'],
   'load-router.ts': ['modules.ts', 'user-modules.ts', 'install', 'router', 'config', 'lib'],

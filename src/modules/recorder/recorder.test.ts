@@ -55,7 +55,7 @@ it('renders settings that the recorder reads', () => {
 
 it("shows in its README exactly the messages' fields that its records have", () => {
   const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
-  for (const name of ['container', 'syslog', 'drop', 'netflow']) {
+  for (const name of ['container', 'syslog', 'drop', 'netflow', 'dhcp', 'device']) {
     const source = readFileSync(join(import.meta.dirname, `../../recorder/records/${name}.ts`), 'utf8')
     const fields = [...source.matchAll(/^ {2}readonly (\w+)\??:/gm)].map((match) => match[1])
     expect(fields.length).toBeGreaterThan(5)

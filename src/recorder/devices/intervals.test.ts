@@ -135,11 +135,13 @@ describe('advance', () => {
   })
 })
 
-test('an open interval is written again after an hour, an ended one when its end is news', () => {
+test('an open interval is written at once, and again after an hour', () => {
   const [interval] = advance(new Map(), [owner(PHONE, T)], T).open.values()
   if (interval === undefined) throw new Error('no interval')
-  expect([isDue(interval), isUnwritten(interval)]).toEqual([false, true])
-  const later = { ...interval, until: T + 60 * MINUTE }
+  expect([isDue(interval), isUnwritten(interval)]).toEqual([true, true])
+  const first = { ...interval, written: T }
+  expect([isDue(first), isUnwritten(first)]).toEqual([false, false])
+  const later = { ...first, until: T + 60 * MINUTE }
   expect([isDue(later), isUnwritten(later)]).toEqual([true, true])
   const written = { ...later, written: later.until }
   expect([isDue(written), isUnwritten(written)]).toEqual([false, false])

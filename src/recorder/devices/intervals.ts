@@ -3,6 +3,9 @@ import { type Owner, ownerKey } from './owners.ts'
 /** A time in which nobody looked, or nothing was found, is passed over up to this long (milliseconds). */
 export const GAP_MS = 15 * 60_000
 
+/** How often an open interval is written (milliseconds). */
+const WRITE_MS = 60 * 60_000
+
 /** An address belonged to a device from `from` until `until`, as far as is known; milliseconds since 1970. */
 export interface Interval {
   readonly address: string
@@ -14,7 +17,7 @@ export interface Interval {
   readonly until: number
   /** When the device last gave a sign of itself. */
   readonly seen: number
-  /** `until` in the record written last; absent when none was, or when it lacks the name. */
+  /** `until` in the record written last; absent when there is none, or none with the name. */
   readonly written?: number
 }
 
@@ -66,12 +69,12 @@ export function advance(
   return { open, ended, refused }
 }
 
-/** Whether what is known of an open interval is worth a record: not more than one an hour. */
-export function isDue({ from, until, written }: Interval, everyMs = 60 * 60_000): boolean {
-  return until - (written ?? from) >= everyMs
+/** Whether an open interval is due for a record: the first at once, then not more than one an hour. */
+export function isDue({ until, written }: Interval): boolean {
+  return written === undefined || until - written >= WRITE_MS
 }
 
-/** Whether an interval, or its end, has not been written. */
+/** Whether more is known of an open interval than has been written. */
 export function isUnwritten({ until, written }: Interval): boolean {
   return written !== until
 }

@@ -50,8 +50,8 @@ export class DevicesLedger {
     this.#refused += refused
     const known = remember(this.#state.known, [...ended, ...open.values()], this.#options.vendorOf)
     this.#state = { time: now, open, known, leases }
-    this.#waiting.push(...ended.filter(isUnwritten))
-    this.#waiting = this.#waiting.filter((interval) => !this.#write(interval))
+    this.#waiting.push(...ended)
+    this.#waiting = this.#waiting.filter((interval) => !this.#write(interval, false))
     const lost = this.#waiting.length - MOST_WAITING
     if (lost > 0) {
       this.#waiting.splice(0, lost)
@@ -60,7 +60,7 @@ export class DevicesLedger {
     this.#writeOpen(isDue)
   }
 
-  /** Writes what is open, as far as it is known now. */
+  /** Writes what is open as it is known now: the next start goes on from there, if it comes soon. */
   close(): void {
     this.#writeOpen(isUnwritten)
   }
@@ -87,14 +87,15 @@ export class DevicesLedger {
   #writeOpen(which: (interval: Interval) => boolean): void {
     const open = new Map(this.#state.open)
     for (const [key, interval] of open) {
-      if (which(interval) && this.#write(interval)) open.set(key, { ...interval, written: interval.until })
+      if (which(interval) && this.#write(interval, true))
+        open.set(key, { ...interval, written: interval.until })
     }
     this.#state = { ...this.#state, open }
   }
 
-  #write(interval: Interval): boolean {
+  #write(interval: Interval, open: boolean): boolean {
     const { sink, counts, vendorOf } = this.#options
-    const taken = sink.device(interval.from, deviceRecord(interval, vendorOf(interval.macAddress)))
+    const taken = sink.device(interval.from, deviceRecord(interval, open, vendorOf(interval.macAddress)))
     if (taken) counts.received += 1
     return taken
   }

@@ -9,6 +9,8 @@ export interface DeviceRecord {
   readonly until: string
   /** When the device last gave a sign of itself: it answered the router, or spoke DHCP. */
   readonly lastSeen: string
+  /** It was still so when this was written: another record follows, within an hour or so, or when it ended. */
+  readonly open: boolean
   readonly address: string
   readonly macAddress: string
   readonly device?: string

@@ -202,6 +202,8 @@ export const KINDS = {
       until: 'TIMESTAMP',
       /** When the device last answered the router, or spoke DHCP. */
       lastSeen: 'TIMESTAMP',
+      /** It was still so when the row was written: another row follows. */
+      open: 'BOOLEAN',
       address: 'VARCHAR',
       macAddress: 'VARCHAR',
       /** The device's name then: a reservation's, else what it called itself over DHCP. */
