@@ -1,0 +1,78 @@
+import { KINDS, type KindName } from '../records/kinds.ts'
+import type { ArchiveFile } from './archive-files.ts'
+import type { LineFile } from './segments.ts'
+import { identifier, list, literal } from './sql.ts'
+
+/** What a query reads of one kind. */
+export interface Sources {
+  readonly archive: readonly ArchiveFile[]
+  readonly lines: readonly LineFile[]
+  /** Where `lines` come from, and how their records are filed. */
+  readonly site: string
+  readonly retentionDays: number
+}
+
+/** Columns of every view beside those of its kind: the archive's partitions. */
+export const PARTITION_COLUMNS = { site: 'VARCHAR', date: 'DATE' } as const
+
+const DAY_MS = 86_400_000
+const MIN_OBJECT_BYTES = 1024 * 1024
+
+/**
+ * SQL for all records of a kind: its columns, then site and date. The archive's files are read by column name, and what
+ * an older release did not write is null.
+ */
+export function relation(kind: KindName, { archive, lines, site, retentionDays }: Sources): string {
+  const parts = [`SELECT ${typedNulls(kind)} WHERE false`]
+  if (archive.length > 0) {
+    const hiveTypes = `{site: 'VARCHAR', "kind": 'VARCHAR', date: 'DATE'}`
+    parts.push(
+      `SELECT * FROM read_parquet(${list(archive.map(({ path }) => path))}, union_by_name = true, hive_partitioning = true, hive_types = ${hiveTypes})`,
+    )
+  }
+  for (const file of lines) {
+    const converted = convertedDates(file, archive, site)
+    const except = converted.length > 0 ? ` AND date NOT IN (${converted.map((d) => `DATE ${literal(d)}`).join(', ')})` : ''
+    parts.push(
+      `SELECT * FROM (SELECT *, ${literal(site)} AS site, ${filedDate(file.takenMs, retentionDays)} AS date FROM ${readLines(file)}) WHERE "time" IS NOT NULL${except}`,
+    )
+  }
+  const columns = [...Object.keys(KINDS[kind].columns), ...Object.keys(PARTITION_COLUMNS)]
+  return `SELECT ${columns.map(identifier).join(', ')} FROM (${parts.join(' UNION ALL BY NAME ')})`
+}
+
+/** The type of a column in a view: JSON is kept as its text. */
+export function viewType(type: string): string {
+  return type === 'JSON' ? 'VARCHAR' : type
+}
+
+function typedNulls(kind: KindName): string {
+  const columns = { ...KINDS[kind].columns, ...PARTITION_COLUMNS }
+  return Object.entries(columns)
+    .map(([name, type]) => `NULL::${viewType(type)} AS ${identifier(name)}`)
+    .join(', ')
+}
+
+/** A value that does not fit its column is null here, as it is after the conversion. */
+function readLines({ kind, path, longest }: LineFile): string {
+  const columns = Object.entries(KINDS[kind].columns)
+  const types = columns.map(([name, type]) => `${identifier(name)}: ${literal(type)}`).join(', ')
+  const select = columns.map(([name, type]) =>
+    type === 'JSON' ? `${identifier(name)}::VARCHAR AS ${identifier(name)}` : identifier(name),
+  )
+  const size = Math.max(MIN_OBJECT_BYTES, longest + 1024)
+  return `(SELECT ${select.join(', ')} FROM read_json(${literal(path)}, format = 'newline_delimited', compression = 'uncompressed', ignore_errors = true, maximum_object_size = ${size}, columns = {${types}}))`
+}
+
+/** The dates for which the archive has this segment's records already: a pass is at work, or was interrupted. */
+function convertedDates(file: LineFile, archive: readonly ArchiveFile[], site: string): string[] {
+  const newer = archive.filter((other) => other.site === site && other.sequence >= file.sequence)
+  return [...new Set(newer.map(({ date }) => date))].sort()
+}
+
+/** SQL for the date under which a record is filed (layout.ts): its own, unless that is far from when it was taken. */
+function filedDate(takenMs: number, retentionDays: number): string {
+  const instant = (ms: number): string => `make_timestamp(${Math.round(ms) * 1000})`
+  const near = `"time" BETWEEN ${instant(takenMs - retentionDays * DAY_MS)} AND ${instant(takenMs + DAY_MS)}`
+  return `CASE WHEN ${near} THEN "time"::DATE ELSE ${instant(takenMs)}::DATE END`
+}
