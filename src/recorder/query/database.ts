@@ -46,9 +46,9 @@ export class Database {
     return new Database(instance, connection, limits)
   }
 
-  /** A statement of ours, with values. */
-  async rows(sql: string, values: readonly string[] = []): Promise<unknown[][]> {
-    const reader = await this.#connection.runAndReadAll(sql, [...values])
+  /** The rows of a statement of ours. */
+  async rows(sql: string): Promise<unknown[][]> {
+    const reader = await this.#connection.runAndReadAll(sql)
     return reader.getRowsJson()
   }
 

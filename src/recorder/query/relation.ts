@@ -7,6 +7,8 @@ import { identifier, list, literal } from './sql.ts'
 export interface Sources {
   readonly archive: readonly ArchiveFile[]
   readonly lines: readonly LineFile[]
+  /** All files of the archive have all columns of the kind: then they can be read without looking into each one first. */
+  readonly uniform: boolean
   /** Where `lines` come from, and how their records are filed. */
   readonly site: string
   readonly retentionDays: number
@@ -19,26 +21,30 @@ const DAY_MS = 86_400_000
 const MIN_OBJECT_BYTES = 1024 * 1024
 
 /**
- * SQL for all records of a kind: its columns, then site and date. The archive's files are read by column name, and what
- * an older release did not write is null.
+ * SQL for all records of a kind: its columns, then site and date. What a file has no column for, since an older release
+ * wrote it, is null.
  */
-export function relation(kind: KindName, { archive, lines, site, retentionDays }: Sources): string {
-  const parts = [`SELECT ${typedNulls(kind)} WHERE false`]
+export function relation(kind: KindName, { archive, lines, uniform, site, retentionDays }: Sources): string {
+  const names = [...Object.keys(KINDS[kind].columns), ...Object.keys(PARTITION_COLUMNS)]
+  const columns = names.map(identifier).join(', ')
+  const parts: string[] = []
   if (archive.length > 0) {
-    const hiveTypes = `{site: 'VARCHAR', "kind": 'VARCHAR', date: 'DATE'}`
+    const files = `${list(archive.map(({ path }) => path))}, hive_partitioning = true, hive_types = {site: 'VARCHAR', "kind": 'VARCHAR', date: 'DATE'}`
     parts.push(
-      `SELECT * FROM read_parquet(${list(archive.map(({ path }) => path))}, union_by_name = true, hive_partitioning = true, hive_types = ${hiveTypes})`,
+      uniform
+        ? `SELECT ${columns} FROM read_parquet(${files})`
+        : `SELECT ${columns} FROM (SELECT ${typedNulls(kind)} WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${files}, union_by_name = true))`,
     )
   }
   for (const file of lines) {
-    const converted = convertedDates(file, archive, site)
-    const except = converted.length > 0 ? ` AND date NOT IN (${converted.map((d) => `DATE ${literal(d)}`).join(', ')})` : ''
+    const converted = convertedDates(file, archive, site).map((date) => `DATE ${literal(date)}`)
+    const except = converted.length > 0 ? ` AND date NOT IN (${converted.join(', ')})` : ''
+    const filed = filedDate(file.takenMs, retentionDays)
     parts.push(
-      `SELECT * FROM (SELECT *, ${literal(site)} AS site, ${filedDate(file.takenMs, retentionDays)} AS date FROM ${readLines(file)}) WHERE "time" IS NOT NULL${except}`,
+      `SELECT ${columns} FROM (SELECT *, ${literal(site)} AS site, ${filed} AS date FROM ${readLines(file)}) WHERE "time" IS NOT NULL${except}`,
     )
   }
-  const columns = [...Object.keys(KINDS[kind].columns), ...Object.keys(PARTITION_COLUMNS)]
-  return `SELECT ${columns.map(identifier).join(', ')} FROM (${parts.join(' UNION ALL BY NAME ')})`
+  return parts.join(' UNION ALL ') || `SELECT ${typedNulls(kind)} WHERE false`
 }
 
 /** The type of a column in a view: JSON is kept as its text. */

@@ -1,14 +1,14 @@
 import type { DuckDBResult } from '@duckdb/node-api'
 import { archiveDirectory } from '../layout.ts'
-import type { KindName } from '../records/kinds.ts'
-import { archiveFiles, type DateRange } from './archive-files.ts'
+import { KINDS, type KindName } from '../records/kinds.ts'
+import { type ArchiveFile, archiveFiles, type DateRange } from './archive-files.ts'
 import { Database, DEFAULT_LIMITS, type Limits } from './database.ts'
 import type { Place } from './place.ts'
 import { QueryProblem } from './problem.ts'
 import type { Sources } from './relation.ts'
 import { Unconverted, type Window } from './segments.ts'
-import { identifier } from './sql.ts'
-import { checkLength, checkStatement, SERIALIZE } from './statement.ts'
+import { identifier, list } from './sql.ts'
+import { checkStatement, serializing } from './statement.ts'
 import { TempDirectory } from './temp-directory.ts'
 import { columnsOf, kindsOf, VIEWS, viewSql } from './views.ts'
 
@@ -20,6 +20,7 @@ export interface SessionOptions {
   readonly window?: Window
 }
 
+const NOTHING: Sources = { archive: [], lines: [], uniform: true, site: '', retentionDays: 0 }
 const KNOWN = new Set(VIEWS)
 /** The archive replaces files by others while they are read. */
 const ATTEMPTS = 3
@@ -36,6 +37,8 @@ export class Session {
   readonly #unconverted: Unconverted
   /** View → its SQL, as it was made last. */
   readonly #views = new Map<string, string>()
+  /** The first and last file of a kind → whether it, and so all between, have all columns. */
+  readonly #uniform = new Map<string, boolean>()
 
   private constructor(place: Place, options: SessionOptions, temporary: TempDirectory, database: Database) {
     this.#place = place
@@ -59,8 +62,7 @@ export class Session {
 
   /** Runs a stranger's statement: one SELECT over the views, and nothing else. Throws a QueryProblem that says why not. */
   async query<T>(sql: string, take: (result: DuckDBResult) => Promise<T>): Promise<T> {
-    checkLength(sql)
-    const [row] = await this.#database.rows(SERIALIZE, [sql])
+    const [row] = await this.#database.rows(serializing(sql))
     const { tables, device } = checkStatement(String(row?.[0]), KNOWN)
     return this.#answer([...tables], device, sql, take)
   }
@@ -111,19 +113,45 @@ export class Session {
     // The log first: what is converted meanwhile is found in the archive then.
     const lines = await this.#unconverted.read(kinds)
     const archive = archiveFiles(this.#place.data, kinds, this.#options.dates)
-    const sources = (kind: KindName): Sources => ({
-      archive: archive.filter((file) => file.kind === kind),
-      lines: lines.filter((file) => file.kind === kind),
-      site: this.#place.site,
-      retentionDays: this.#place.retentionDays,
-    })
+    const sources = new Map<KindName, Sources>()
+    for (const kind of kinds) {
+      const files = archive.filter((file) => file.kind === kind)
+      sources.set(kind, {
+        archive: files,
+        lines: lines.filter((file) => file.kind === kind),
+        uniform: await this.#isUniform(kind, files),
+        site: this.#place.site,
+        retentionDays: this.#place.retentionDays,
+      })
+    }
     for (const view of views) {
-      const sql = viewSql(view, sources, device)
+      const sql = viewSql(view, (kind) => sources.get(kind) ?? NOTHING, device)
       if (this.#views.get(view) === sql) continue
       await this.#database.rows(`CREATE OR REPLACE VIEW ${identifier(view)} AS ${sql}`)
       this.#views.set(view, sql)
     }
   }
+
+  async #isUniform(kind: KindName, files: readonly ArchiveFile[]): Promise<boolean> {
+    const paths = firstAndLast(files)
+    const key = paths.join('\n')
+    const known = this.#uniform.get(key)
+    if (known !== undefined || paths.length === 0) return known ?? true
+    const rows = await this.#database.rows(`SELECT file_name, name FROM parquet_schema(${list(paths)})`)
+    const columns = Object.keys(KINDS[kind].columns)
+    const uniform = paths.every((path) => {
+      const names = new Set(rows.flatMap(([file, name]) => (file === path ? [name] : [])))
+      return columns.every((name) => names.has(name))
+    })
+    this.#uniform.set(key, uniform)
+    return uniform
+  }
+}
+
+/** The oldest and the newest file: what is written by one release is written anew by the next only with more columns. */
+function firstAndLast(files: readonly ArchiveFile[]): string[] {
+  const bySequence = files.toSorted((a, b) => a.sequence - b.sequence)
+  return [...new Set([bySequence[0], bySequence.at(-1)].flatMap((file) => (file ? [file.path] : [])))]
 }
 
 function isGone(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import { QueryProblem } from './problem.ts'
+import { literal } from './sql.ts'
 
 /** What a statement asks for. */
 export interface Statement {
@@ -21,11 +22,11 @@ const TABLE_FUNCTIONS = new Set([
 const SCALAR_FUNCTIONS_REFUSED = new Set(['getenv', 'write_log'])
 const MAX_LENGTH = 100_000
 
-/** The statement that gives `json_serialize_sql`'s answer, the text as its parameter. */
-export const SERIALIZE = 'SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)'
-
-export function checkLength(sql: string): void {
+/** A statement that has DuckDB's parser serialise another one. */
+export function serializing(sql: string): string {
   if (sql.length > MAX_LENGTH) throw new QueryProblem(`a statement has at most ${MAX_LENGTH} characters`)
+  if (sql.includes('\0')) throw new QueryProblem('a statement has no NUL')
+  return `SELECT json_serialize_sql(${literal(sql)}, skip_null := true, skip_empty := true)`
 }
 
 /**
