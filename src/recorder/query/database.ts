@@ -63,7 +63,10 @@ export class Database {
     try {
       return await take(await this.#connection.stream(sql))
     } catch (error) {
-      if (late) throw new QueryProblem(`no answer after ${timeoutMs / 1000} s. Fix: ask for less time, or allow more with --timeout`)
+      if (late)
+        throw new QueryProblem(
+          `no answer after ${timeoutMs / 1000} s. Fix: ask for less time, or allow more with --timeout`,
+        )
       throw this.#explain(error)
     } finally {
       clearTimeout(timer)

@@ -25,11 +25,17 @@ const DEFAULT_RETENTION_DAYS = 3650
  * QueryProblem when there are none. router.yaml is not read: what was applied counts, and reading it takes longer than
  * most answers.
  */
-export function findPlace(directory: string | undefined, settingsFile = SETTINGS, dataDirectory = DATA): Place {
+export function findPlace(
+  directory: string | undefined,
+  settingsFile = SETTINGS,
+  dataDirectory = DATA,
+): Place {
   if (directory !== undefined) {
     const data = resolve(directory)
     if (!existsSync(join(data, 'archive')) && !existsSync(join(data, 'wal')))
-      throw new QueryProblem(`${data} has neither archive/ nor wal/. Fix: name a data directory of a recorder`)
+      throw new QueryProblem(
+        `${data} has neither archive/ nor wal/. Fix: name a data directory of a recorder`,
+      )
     return { data, site: DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS }
   }
   let settings: { site?: unknown; retentionDays?: unknown; archive?: { s3?: unknown } }

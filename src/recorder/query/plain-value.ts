@@ -20,11 +20,14 @@ export function plainValue(value: DuckDBValue): Plain {
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return value
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
-  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) return utcTime(value.micros)
+  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
+    return utcTime(value.micros)
   if (value instanceof DuckDBDateValue) return String(value)
-  if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue) return value.items.map(plainValue)
+  if (value instanceof DuckDBListValue || value instanceof DuckDBArrayValue)
+    return value.items.map(plainValue)
   if (value instanceof DuckDBStructValue) return object(Object.entries(value.entries))
-  if (value instanceof DuckDBMapValue) return object(value.entries.map(({ key, value: of }) => [String(key), of]))
+  if (value instanceof DuckDBMapValue)
+    return object(value.entries.map(({ key, value: of }) => [String(key), of]))
   return String(value)
 }
 

@@ -1,3 +1,4 @@
+import { filedDate } from '../archive/filing.ts'
 import { KINDS, type KindName } from '../records/kinds.ts'
 import type { ArchiveFile } from './archive-files.ts'
 import type { LineFile } from './segments.ts'
@@ -17,7 +18,6 @@ export interface Sources {
 /** Columns of every view beside those of its kind: the archive's partitions. */
 export const PARTITION_COLUMNS = { site: 'VARCHAR', date: 'DATE' } as const
 
-const DAY_MS = 86_400_000
 const MIN_OBJECT_BYTES = 1024 * 1024
 
 /**
@@ -74,11 +74,4 @@ function readLines({ kind, path, longest }: LineFile): string {
 function convertedDates(file: LineFile, archive: readonly ArchiveFile[], site: string): string[] {
   const newer = archive.filter((other) => other.site === site && other.sequence >= file.sequence)
   return [...new Set(newer.map(({ date }) => date))].sort()
-}
-
-/** SQL for the date under which a record is filed (layout.ts): its own, unless that is far from when it was taken. */
-function filedDate(takenMs: number, retentionDays: number): string {
-  const instant = (ms: number): string => `make_timestamp(${Math.round(ms) * 1000})`
-  const near = `"time" BETWEEN ${instant(takenMs - retentionDays * DAY_MS)} AND ${instant(takenMs + DAY_MS)}`
-  return `CASE WHEN ${near} THEN "time"::DATE ELSE ${instant(takenMs)}::DATE END`
 }

@@ -1,7 +1,5 @@
-/** What drives a terminal, turns the direction of text, ends a line, or is no character at all. */
-const UNSAFE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|[\u{e0000}-\u{e007f}]/gu
+/** What drives a terminal, turns the direction of text, cannot be seen, ends a line, or is half a character. */
+export const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 /** Of two columns on a terminal: Unicode's East Asian Wide and Fullwidth, roughly, and emoji. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u
@@ -23,15 +21,14 @@ function escaped(character: string): string {
 
 /** How many columns of a terminal a text takes. */
 export function screenWidth(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range of ASCII
-  if (/^[\u0000-\u007f]*$/.test(text)) return text.length
+  if (Buffer.byteLength(text) === text.length) return text.length
   let width = 0
   for (const character of text) width += WIDE.test(character) ? 2 : COMBINING.test(character) ? 0 : 1
   return width
 }
 
 /** The beginning of a text, within so many columns; "…" says that there was more. */
-export function fit(text: string, columns: number): string {
+export function clip(text: string, columns: number): string {
   if (screenWidth(text) <= columns) return text
   let width = 0
   let kept = ''

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { segmentFile, segmentSequence, walDirectory } from '../layout.ts'
 import { isKindName, type KindName } from '../records/kinds.ts'
 import { type ReadFrame, readFrames } from '../wal/read.ts'
+import { ForwardFrames } from './forward-frames.ts'
 
 /** Records of a kind that are in no archive yet, as NDJSON. */
 export interface LineFile {
@@ -21,6 +22,14 @@ export interface Window {
   readonly toMs?: number
 }
 
+interface Lines {
+  readonly kind: KindName
+  /** NDJSON. */
+  readonly lines: Buffer
+}
+
+const FORWARD_KINDS: readonly KindName[] = ['events', 'container']
+
 interface Segment {
   readonly sequence: number
   takenMs: number
@@ -38,22 +47,24 @@ export class Unconverted {
   readonly #directory: string
   readonly #window: Window
   readonly #segments = new Map<number, Segment>()
+  readonly #forward: ForwardFrames
 
   constructor(data: string, directory: string, window: Window = {}) {
     this.#data = data
     this.#directory = directory
     this.#window = window
+    this.#forward = new ForwardFrames(data)
   }
 
   /** Takes out what has come of these kinds; a segment that is gone takes its files along. */
-  async read(kinds: ReadonlySet<KindName>): Promise<LineFile[]> {
+  async read(asked: ReadonlySet<KindName>): Promise<LineFile[]> {
+    const kinds = withForward(asked)
     const sequences = segmentSequences(this.#data)
-    for (const [sequence, segment] of this.#segments)
-      if (!sequences.includes(sequence)) this.#forget(segment)
+    for (const [sequence, segment] of this.#segments) if (!sequences.includes(sequence)) this.#forget(segment)
     for (const sequence of sequences) await this.#readSegment(sequence, kinds)
     return [...this.#segments.values()].flatMap(({ sequence, takenMs, files }) =>
       [...files].flatMap(([kind, { path, longest }]) =>
-        kinds.has(kind) ? [{ kind, sequence, takenMs, path, longest }] : [],
+        asked.has(kind) ? [{ kind, sequence, takenMs, path, longest }] : [],
       ),
     )
   }
@@ -76,7 +87,7 @@ export class Unconverted {
     try {
       for await (const frame of readFrames(segmentFile(this.#data, sequence), from)) {
         if (frame.meta.encoding !== 'none') segment.takenMs ||= frame.meta.at
-        for (const { kind, lines } of linesOf(frame, kinds, this.#window))
+        for await (const { kind, lines } of frameLines(frame, kinds, this.#forward, this.#window))
           if (frame.end > (before.get(kind) ?? 0)) this.#write(segment, kind, lines)
         for (const kind of kinds) segment.ends.set(kind, Math.max(frame.end, segment.ends.get(kind) ?? 0))
       }
@@ -114,21 +125,33 @@ export function segmentSequences(data: string): number[] {
   }
 }
 
-/** The records of these kinds that a frame holds, as NDJSON. */
-export function* linesOf(
+/** The records of these kinds in a frame; what is outside the window may be left out. */
+export async function* frameLines(
   { meta, body }: ReadFrame,
   kinds: ReadonlySet<KindName>,
-  { fromMs, toMs }: Window = {},
-): Generator<{ readonly kind: KindName; readonly lines: Buffer }> {
+  forward: ForwardFrames,
+  window: Window = {},
+): AsyncGenerator<Lines, void, void> {
   if (body.length === 0) return
-  const [first, last] = meta.times ?? []
-  if (last !== undefined && fromMs !== undefined && last < fromMs - 1) return
-  if (first !== undefined && toMs !== undefined && first > toMs + 1) return
-  if (meta.encoding === 'ndjson' && meta.kind !== undefined && isKindName(meta.kind) && kinds.has(meta.kind))
-    yield { kind: meta.kind, lines: body }
+  if (meta.encoding === 'ndjson' && meta.kind !== undefined && isKindName(meta.kind)) {
+    // Who had an address at some time may have got it long before.
+    const skip = meta.kind !== 'devices' && meta.times !== undefined && outside(meta.times, window)
+    if (kinds.has(meta.kind) && !skip) yield { kind: meta.kind, lines: body }
+  } else if (meta.forward && FORWARD_KINDS.some((kind) => kinds.has(kind))) {
+    yield* await forward.lines(meta.forward, body, meta.at)
+  }
 }
 
-function longestLine(lines: Buffer): number {
+/** What is in a Forward chunk is known only when it is decoded: its kinds are read together. */
+export function withForward(kinds: ReadonlySet<KindName>): ReadonlySet<KindName> {
+  return FORWARD_KINDS.some((kind) => kinds.has(kind)) ? new Set([...kinds, ...FORWARD_KINDS]) : kinds
+}
+
+function outside([first, last]: readonly [number, number], { fromMs, toMs }: Window): boolean {
+  return (fromMs !== undefined && last < fromMs - 1) || (toMs !== undefined && first > toMs + 1)
+}
+
+export function longestLine(lines: Buffer): number {
   let longest = 0
   for (let at = 0; at < lines.length; ) {
     const newline = lines.indexOf(10, at)

@@ -5,8 +5,8 @@ import { type ArchiveFile, archiveFiles, type DateRange } from './archive-files.
 import { Database, DEFAULT_LIMITS, type Limits } from './database.ts'
 import type { Place } from './place.ts'
 import { QueryProblem } from './problem.ts'
-import type { Sources } from './relation.ts'
-import { Unconverted, type Window } from './segments.ts'
+import { relation, type Sources } from './relation.ts'
+import { type LineFile, Unconverted, type Window } from './segments.ts'
 import { identifier, list } from './sql.ts'
 import { checkStatement, serializing } from './statement.ts'
 import { TempDirectory } from './temp-directory.ts'
@@ -72,6 +72,23 @@ export class Session {
     return this.#answer(views, false, sql, take)
   }
 
+  /** Runs a statement of ours over some lines only: what `view` shows is these. */
+  async runOver<T>(
+    kind: KindName,
+    lines: readonly LineFile[],
+    sql: string,
+    take: (result: DuckDBResult) => Promise<T>,
+  ): Promise<T> {
+    const { site, retentionDays } = this.#place
+    await this.#show(kind, relation(kind, { archive: [], lines, uniform: true, site, retentionDays }))
+    return this.#database.run(sql, take)
+  }
+
+  /** Where files go that a statement reads; they go with the session. */
+  get directory(): string {
+    return this.#temporary.path
+  }
+
   /** How far the log was read for the last statement over this kind: segment → offset. */
   ends(kind: KindName): ReadonlyMap<number, number> {
     return this.#unconverted.ends(kind)
@@ -124,12 +141,17 @@ export class Session {
         retentionDays: this.#place.retentionDays,
       })
     }
-    for (const view of views) {
-      const sql = viewSql(view, (kind) => sources.get(kind) ?? NOTHING, device)
-      if (this.#views.get(view) === sql) continue
-      await this.#database.rows(`CREATE OR REPLACE VIEW ${identifier(view)} AS ${sql}`)
-      this.#views.set(view, sql)
-    }
+    for (const view of views)
+      await this.#show(
+        view,
+        viewSql(view, (kind) => sources.get(kind) ?? NOTHING, device),
+      )
+  }
+
+  async #show(view: string, sql: string): Promise<void> {
+    if (this.#views.get(view) === sql) return
+    await this.#database.rows(`CREATE OR REPLACE VIEW ${identifier(view)} AS ${sql}`)
+    this.#views.set(view, sql)
   }
 
   async #isUniform(kind: KindName, files: readonly ArchiveFile[]): Promise<boolean> {
@@ -161,7 +183,10 @@ function isGone(error: unknown): boolean {
 /** DuckDB's message for people: its first lines, and which columns there are when one was wrong. */
 function explain(error: unknown, views: readonly string[]): unknown {
   if (!(error instanceof Error) || error instanceof QueryProblem) return error
-  const column = /Referenced column "[^"]*" (?:not found|was not found)|does not have a column named|not found in FROM clause/.test(error.message)
+  const column =
+    /Referenced column "[^"]*" (?:not found|was not found)|does not have a column named|not found in FROM clause/.test(
+      error.message,
+    )
   const known = column ? views.map((view) => `\n${view}: ${columnsOf(view).join(', ')}`).join('') : ''
   return new QueryProblem(`${error.message.trim()}${known}`)
 }

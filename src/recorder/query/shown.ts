@@ -12,9 +12,20 @@ export const SHOWN = {
     name: 'queryName',
     answers: `array_to_string(list_transform(answers, lambda a: a."data"), ' ')`,
   },
-  flows: { ...ends(), bytes: 'octetDeltaCount', 'bytes back': 'reverseOctetDeltaCount', name: 'destinationName' },
+  flows: {
+    ...ends(),
+    bytes: 'octetDeltaCount',
+    'bytes back': 'reverseOctetDeltaCount',
+    name: 'destinationName',
+  },
   netflow: { exporter: 'exporterAddress', ...ends(), packets: 'packetDeltaCount', bytes: 'octetDeltaCount' },
-  drops: { rule: 'logPrefix', in: 'ingressInterface', out: 'egressInterface', ...ends(), bytes: 'ipTotalLength' },
+  drops: {
+    rule: 'logPrefix',
+    in: 'ingressInterface',
+    out: 'egressInterface',
+    ...ends(),
+    bytes: 'ipTotalLength',
+  },
   syslog: {
     severity: `['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'][severity + 1]`,
     host: 'hostname',

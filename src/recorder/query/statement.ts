@@ -42,7 +42,9 @@ export function checkStatement(serialized: string, known: ReadonlySet<string>): 
   }
   if (parsed.error) {
     if (parsed.error_type === 'not implemented')
-      throw new QueryProblem('only SELECT is allowed: records can be read and not changed. Fix: write SELECT … FROM …')
+      throw new QueryProblem(
+        'only SELECT is allowed: records can be read and not changed. Fix: write SELECT … FROM …',
+      )
     throw new QueryProblem(parsed.error_message ?? 'the statement cannot be parsed')
   }
   if (parsed.statements?.length !== 1) throw new QueryProblem('one SELECT at a time is allowed')
@@ -80,7 +82,8 @@ function look(node: Readonly<Record<string, unknown>>, found: Found): void {
   else if (type === 'SHOW_REF') found.device = true
   else if (type === 'TABLE_FUNCTION') {
     const name = text((node.function as Readonly<Record<string, unknown>> | undefined)?.function_name)
-    if (!TABLE_FUNCTIONS.has(name)) throw new QueryProblem(`${name}() is not allowed: only the records can be read`)
+    if (!TABLE_FUNCTIONS.has(name))
+      throw new QueryProblem(`${name}() is not allowed: only the records can be read`)
   } else if (type === 'FUNCTION') {
     const name = text(node.function_name)
     if (SCALAR_FUNCTIONS_REFUSED.has(name)) throw new QueryProblem(`${name}() is not allowed`)

@@ -46,15 +46,18 @@ export function viewSql(view: string, sources: (kind: KindName) => Sources, devi
   const rows = relation(kind, sources(kind))
   const client = clientColumn(kind)
   if (!device || client === undefined) return rows
-  return `SELECT r.*, CASE WHEN r."time" <= d."until" + ${AFTER} THEN d.device END AS device
-    FROM (${rows}) r ASOF LEFT JOIN (${intervals(relation('devices', sources('devices')))}) d
+  return `SELECT r.*, CASE WHEN r."time" <= d."until" THEN d.device END AS device
+    FROM (${rows}) r ASOF LEFT JOIN (${intervals(`(${relation('devices', sources('devices'))})`)}) d
     ON r.${identifier(client)} = d.address AND r."time" >= d.since`
 }
 
-/** Who had which address: of rows about the same while the latest counts, and the MAC address names the nameless. */
-function intervals(devices: string): string {
-  return `SELECT address, "time" - ${BEFORE} AS since, max("until") AS "until", coalesce(arg_max(device, "until"), macAddress) AS device
-    FROM (${devices}) GROUP BY address, macAddress, "time"`
+/**
+ * SQL for who had which address when, from rows of the kind "devices": of those about the same while the latest counts,
+ * and a device without a name is called by its MAC address.
+ */
+export function intervals(devices: string): string {
+  return `SELECT address, macAddress, "time" - ${BEFORE} AS since, max("until") + ${AFTER} AS "until", coalesce(arg_max(device, "until"), macAddress) AS device
+    FROM ${devices} GROUP BY address, macAddress, "time"`
 }
 
 /** The column with the client's address. */

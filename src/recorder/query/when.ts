@@ -11,7 +11,10 @@ const UNITS: Readonly<Record<string, number>> = {
 /** Reads a duration like 90s, 5m, 2h, 3d, 1w or 1h30m, in milliseconds. */
 export function parseDuration(text: string): number | undefined {
   if (!/^(\d{1,9}[smhdw])+$/.test(text)) return undefined
-  return [...text.matchAll(/(\d+)([smhdw])/g)].reduce((sum, [, n, unit]) => sum + Number(n) * (UNITS[unit ?? ''] ?? 0), 0)
+  return [...text.matchAll(/(\d+)([smhdw])/g)].reduce(
+    (sum, [, n, unit]) => sum + Number(n) * (UNITS[unit ?? ''] ?? 0),
+    0,
+  )
 }
 
 /**
@@ -39,7 +42,10 @@ export function parseWhen(text: string, now: number, end = false): number | unde
     number,
   ]
   if (hour > 23 || minute > 59 || second > 59) return undefined
-  const at = date[4] === undefined ? dayAt(year, month - 1, day, end) : new Date(year, month - 1, day, hour, minute, second).getTime()
+  const at =
+    date[4] === undefined
+      ? dayAt(year, month - 1, day, end)
+      : new Date(year, month - 1, day, hour, minute, second).getTime()
   // The 31st of February would roll over into March.
   return new Date(year, month - 1, day).getMonth() === month - 1 ? at : undefined
 }

@@ -1,5 +1,5 @@
 import type { Plain } from './plain-value.ts'
-import { fit, screenText, screenWidth } from './screen-text.ts'
+import { clip, screenText, screenWidth, UNSAFE } from './screen-text.ts'
 
 export interface Row {
   readonly [column: string]: Plain
@@ -16,16 +16,24 @@ export interface RowWriter {
 export function jsonWriter(keepNulls: boolean): RowWriter {
   return {
     rows: (rows) =>
-      rows.map((row) => `${jsonLine(keepNulls ? row : Object.fromEntries(Object.entries(row).filter(([, v]) => v !== null)))}\n`).join(''),
+      rows
+        .map(
+          (row) =>
+            `${jsonLine(keepNulls ? row : Object.fromEntries(Object.entries(row).filter(([, v]) => v !== null)))}\n`,
+        )
+        .join(''),
     end: () => '',
   }
 }
 
 function jsonLine(row: Row): string {
-  return JSON.stringify(row).replace(
-    /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  return JSON.stringify(row).replace(UNSAFE, (character) =>
+    Array.from({ length: character.length }, (_, i) => unitEscape(character.charCodeAt(i))).join(''),
   )
+}
+
+function unitEscape(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`
 }
 
 /**
@@ -36,7 +44,9 @@ export function csvWriter(columns: readonly string[]): RowWriter {
   let header = `${columns.map(csvCell).join(',')}\n`
   return {
     rows(rows) {
-      const text = header + rows.map((row) => `${columns.map((name) => csvCell(row[name] ?? null)).join(',')}\n`).join('')
+      const text =
+        header +
+        rows.map((row) => `${columns.map((name) => csvCell(row[name] ?? null)).join(',')}\n`).join('')
       header = ''
       return text
     },
@@ -72,28 +82,39 @@ export function tableWriter(columns: readonly string[], { width, color = false }
 
   function line(cells: readonly string[], right: readonly boolean[]): string {
     const last = cells.length - 1
-    const text = cells.map((cell, i) => pad(cell, widths?.[i] ?? 0, right[i] === true, i === last)).join('  ')
+    const text = cells
+      .map((cell, i) => pad(cell, widths?.[i] ?? 0, right[i] === true, i === last, width !== undefined))
+      .join('  ')
     return `${fitLine(text.trimEnd())}\n`
   }
   function fitLine(text: string): string {
-    return width === undefined ? text : fit(text, width)
+    return width === undefined ? text : clip(text, width)
   }
   function flush(): string {
     const rows = waiting
     waiting = []
     if (widths) return rows.map((row) => line(row, numeric)).join('')
     widths = columns.map((name, i) =>
-      Math.max(screenWidth(name), ...rows.map((row) => (i === columns.length - 1 ? 0 : Math.min(MOST, screenWidth(row[i] ?? ''))))),
+      Math.max(
+        screenWidth(name),
+        ...rows.map((row) =>
+          i === columns.length - 1 && !numeric[i] ? 0 : Math.min(MOST, screenWidth(row[i] ?? '')),
+        ),
+      ),
     )
     if (width !== undefined) widths = narrowed(widths, width)
     const heading = line(columns.map(screenText), numeric)
-    return (color ? `\u001b[1m${heading.trimEnd()}\u001b[0m\n` : heading) + rows.map((row) => line(row, numeric)).join('')
+    return (
+      (color ? `\u001b[1m${heading.trimEnd()}\u001b[0m\n` : heading) +
+      rows.map((row) => line(row, numeric)).join('')
+    )
   }
   return {
     rows(rows) {
       for (const row of rows) {
         for (const [i, name] of columns.entries())
-          if (!widths && row[name] !== null && row[name] !== undefined && typeof row[name] !== 'number') numeric[i] = false
+          if (!widths && row[name] !== null && row[name] !== undefined && typeof row[name] !== 'number')
+            numeric[i] = false
         waiting.push(columns.map((name) => cellText(row[name] ?? null)))
       }
       return widths || waiting.length >= FIRST_ROWS ? flush() : ''
@@ -107,8 +128,8 @@ function cellText(value: Plain): string {
   return screenText(typeof value === 'object' ? JSON.stringify(value) : String(value))
 }
 
-function pad(cell: string, width: number, right: boolean, last: boolean): string {
-  const text = last ? cell : fit(cell, width)
+function pad(cell: string, width: number, right: boolean, last: boolean, narrow: boolean): string {
+  const text = last || !narrow ? cell : clip(cell, width)
   const space = ' '.repeat(Math.max(0, width - screenWidth(text)))
   return right ? space + text : text + space
 }
