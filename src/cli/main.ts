@@ -1,33 +1,36 @@
 import { Command } from 'commander'
 import pkg from '../../package.json' with { type: 'json' }
-import { applyCommand } from './apply.ts'
-import { bundleCommand } from './bundle.ts'
-import { checkCommand } from './check.ts'
-import { devicesCommand } from './devices.ts'
-import { initCommand } from './init.ts'
-import { installCommand } from './install.ts'
-import { labCommand } from './lab.ts'
-import { planCommand } from './plan.ts'
-import { schemaCommand } from './schema.ts'
-import { showCommand } from './show.ts'
-import { statusCommand } from './status.ts'
-import { testCommand } from './test.ts'
+
+/** Each loads its own file only: a question about the records is answered sooner than all commands are read. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('./init.ts')).initCommand(),
+  check: async () => (await import('./check.ts')).checkCommand(),
+  plan: async () => (await import('./plan.ts')).planCommand(),
+  apply: async () => (await import('./apply.ts')).applyCommand(),
+  status: async () => (await import('./status.ts')).statusCommand(),
+  devices: async () => (await import('./devices.ts')).devicesCommand(),
+  logs: async () => (await import('./logs.ts')).logsCommand(),
+  query: async () => (await import('./query.ts')).queryCommand(),
+  archive: async () => (await import('./archive.ts')).archiveCommand(),
+  show: async () => (await import('./show.ts')).showCommand(),
+  schema: async () => (await import('./schema.ts')).schemaCommand(),
+  bundle: async () => (await import('./bundle.ts')).bundleCommand(),
+  install: async () => (await import('./install.ts')).installCommand(),
+  lab: async () => (await import('./lab.ts')).labCommand(),
+  test: async () => (await import('./test.ts')).testCommand(),
+}
 
 const program = new Command('sekisho')
   .description('A home or small-office router from one file, router.yaml')
   .version(pkg.version)
   .showHelpAfterError()
-  .addCommand(initCommand())
-  .addCommand(checkCommand())
-  .addCommand(planCommand())
-  .addCommand(applyCommand())
-  .addCommand(statusCommand())
-  .addCommand(devicesCommand())
-  .addCommand(showCommand())
-  .addCommand(schemaCommand())
-  .addCommand(bundleCommand())
-  .addCommand(installCommand())
-  .addCommand(labCommand())
-  .addCommand(testCommand())
+
+const asked = process.argv[2] ?? ''
+// Anything but a command's name is about all of them: --help, a slip of the finger.
+const wanted = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS)
+for (const name of wanted) {
+  const command = await COMMANDS[name]?.()
+  if (command) program.addCommand(command)
+}
 
 await program.parseAsync()

@@ -5,7 +5,7 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 function holder(): Holder & { readonly giveUp: ReturnType<typeof vi.fn> } {
-  return { giveUp: vi.fn() }
+  return { giveUp: vi.fn<() => void>() }
 }
 
 /** Whether it may read on by now. */

@@ -1,0 +1,9 @@
+import { Command } from 'commander'
+import { archiveDdl } from './archive-ddl.ts'
+
+/** `sekisho archive …`: what concerns the archive as a whole. */
+export function archiveCommand(): Command {
+  return new Command('archive')
+    .description('the archive elsewhere: table definitions')
+    .addCommand(archiveDdl())
+}

@@ -1,0 +1,192 @@
+import type { DuckDBResult } from '@duckdb/node-api'
+import { archiveDirectory } from '../layout.ts'
+import { KINDS, type KindName } from '../records/kinds.ts'
+import { type ArchiveFile, archiveFiles, type DateRange } from './archive-files.ts'
+import { Database, DEFAULT_LIMITS, type Limits } from './database.ts'
+import type { Place } from './place.ts'
+import { QueryProblem } from './problem.ts'
+import { relation, type Sources } from './relation.ts'
+import { type LineFile, Unconverted, type Window } from './segments.ts'
+import { identifier, list } from './sql.ts'
+import { checkStatement, serializing } from './statement.ts'
+import { TempDirectory } from './temp-directory.ts'
+import { columnsOf, kindsOf, VIEWS, viewSql } from './views.ts'
+
+export interface SessionOptions {
+  readonly limits?: Limits
+  /** Only these days of the archive are looked at. */
+  readonly dates?: DateRange
+  /** Of what is not in the archive yet, only this time need be looked at. */
+  readonly window?: Window
+}
+
+const NOTHING: Sources = { archive: [], lines: [], uniform: true, site: '', retentionDays: 0 }
+const KNOWN = new Set(VIEWS)
+/** The archive replaces files by others while they are read. */
+const ATTEMPTS = 3
+
+/**
+ * Answers statements over everything that was recorded at a place. Keep it open, and what DuckDB learnt about the
+ * archive's files serves the next statement; each sees what has come before it.
+ */
+export class Session {
+  readonly #place: Place
+  readonly #options: SessionOptions
+  readonly #temporary: TempDirectory
+  readonly #database: Database
+  readonly #unconverted: Unconverted
+  /** View → its SQL, as it was made last. */
+  readonly #views = new Map<string, string>()
+  /** The first and last file of a kind → whether it, and so all between, have all columns. */
+  readonly #uniform = new Map<string, boolean>()
+
+  private constructor(place: Place, options: SessionOptions, temporary: TempDirectory, database: Database) {
+    this.#place = place
+    this.#options = options
+    this.#temporary = temporary
+    this.#database = database
+    this.#unconverted = new Unconverted(place.data, temporary.path, options.window)
+  }
+
+  static async open(place: Place, options: SessionOptions = {}): Promise<Session> {
+    const temporary = new TempDirectory()
+    const directories = [archiveDirectory(place.data), temporary.path]
+    try {
+      const database = await Database.open(directories, temporary.path, options.limits ?? DEFAULT_LIMITS)
+      return new Session(place, options, temporary, database)
+    } catch (error) {
+      temporary.remove()
+      throw error
+    }
+  }
+
+  /** Runs a stranger's statement: one SELECT over the views, and nothing else. Throws a QueryProblem that says why not. */
+  async query<T>(sql: string, take: (result: DuckDBResult) => Promise<T>): Promise<T> {
+    const [row] = await this.#database.rows(serializing(sql))
+    const { tables, device } = checkStatement(String(row?.[0]), KNOWN)
+    return this.#answer([...tables], device, sql, take)
+  }
+
+  /** Runs a statement of ours over some views. */
+  run<T>(views: readonly string[], sql: string, take: (result: DuckDBResult) => Promise<T>): Promise<T> {
+    return this.#answer(views, false, sql, take)
+  }
+
+  /** Runs a statement of ours over some lines only: what `view` shows is these. */
+  async runOver<T>(
+    kind: KindName,
+    lines: readonly LineFile[],
+    sql: string,
+    take: (result: DuckDBResult) => Promise<T>,
+  ): Promise<T> {
+    const { site, retentionDays } = this.#place
+    await this.#show(kind, relation(kind, { archive: [], lines, uniform: true, site, retentionDays }))
+    return this.#database.run(sql, take)
+  }
+
+  /** Where files go that a statement reads; they go with the session. */
+  get directory(): string {
+    return this.#temporary.path
+  }
+
+  /** How far the log was read for the last statement over this kind: segment → offset. */
+  ends(kind: KindName): ReadonlyMap<number, number> {
+    return this.#unconverted.ends(kind)
+  }
+
+  interrupt(): void {
+    this.#database.interrupt()
+  }
+
+  close(): void {
+    this.#database.close()
+    this.#temporary.remove()
+  }
+
+  async #answer<T>(
+    views: readonly string[],
+    device: boolean,
+    sql: string,
+    take: (result: DuckDBResult) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      let taken = false
+      try {
+        await this.#refresh(views, device)
+        return await this.#database.run(sql, (result) => {
+          taken = true
+          return take(result)
+        })
+      } catch (error) {
+        if (!isGone(error) || taken || attempt === ATTEMPTS) throw explain(error, views)
+      }
+    }
+  }
+
+  /** Makes the views anew over what is there now. */
+  async #refresh(views: readonly string[], device: boolean): Promise<void> {
+    const kinds = new Set(views.flatMap((view) => kindsOf(view, device)))
+    if (kinds.size === 0) return
+    // The log first: what is converted meanwhile is found in the archive then.
+    const lines = await this.#unconverted.read(kinds)
+    const archive = archiveFiles(this.#place.data, kinds, this.#options.dates)
+    const sources = new Map<KindName, Sources>()
+    for (const kind of kinds) {
+      const files = archive.filter((file) => file.kind === kind)
+      sources.set(kind, {
+        archive: files,
+        lines: lines.filter((file) => file.kind === kind),
+        uniform: await this.#isUniform(kind, files),
+        site: this.#place.site,
+        retentionDays: this.#place.retentionDays,
+      })
+    }
+    for (const view of views)
+      await this.#show(
+        view,
+        viewSql(view, (kind) => sources.get(kind) ?? NOTHING, device),
+      )
+  }
+
+  async #show(view: string, sql: string): Promise<void> {
+    if (this.#views.get(view) === sql) return
+    await this.#database.rows(`CREATE OR REPLACE VIEW ${identifier(view)} AS ${sql}`)
+    this.#views.set(view, sql)
+  }
+
+  async #isUniform(kind: KindName, files: readonly ArchiveFile[]): Promise<boolean> {
+    const paths = firstAndLast(files)
+    const key = paths.join('\n')
+    const known = this.#uniform.get(key)
+    if (known !== undefined || paths.length === 0) return known ?? true
+    const rows = await this.#database.rows(`SELECT file_name, name FROM parquet_schema(${list(paths)})`)
+    const columns = Object.keys(KINDS[kind].columns)
+    const uniform = paths.every((path) => {
+      const names = new Set(rows.flatMap(([file, name]) => (file === path ? [name] : [])))
+      return columns.every((name) => names.has(name))
+    })
+    this.#uniform.set(key, uniform)
+    return uniform
+  }
+}
+
+/** The oldest and the newest file: what is written by one release is written anew by the next only with more columns. */
+function firstAndLast(files: readonly ArchiveFile[]): string[] {
+  const bySequence = files.toSorted((a, b) => a.sequence - b.sequence)
+  return [...new Set([bySequence[0], bySequence.at(-1)].flatMap((file) => (file ? [file.path] : [])))]
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && /No such file|No files found|could not be found/.test(error.message)
+}
+
+/** DuckDB's message for people: its first lines, and which columns there are when one was wrong. */
+function explain(error: unknown, views: readonly string[]): unknown {
+  if (!(error instanceof Error) || error instanceof QueryProblem) return error
+  const column =
+    /Referenced column "[^"]*" (?:not found|was not found)|does not have a column named|not found in FROM clause/.test(
+      error.message,
+    )
+  const known = column ? views.map((view) => `\n${view}: ${columnsOf(view).join(', ')}`).join('') : ''
+  return new QueryProblem(`${error.message.trim()}${known}`)
+}

@@ -1,0 +1,79 @@
+import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { segmentFile } from '../layout.ts'
+import type { KindName } from '../records/kinds.ts'
+import { readFrames } from '../wal/read.ts'
+import { ForwardFrames } from './forward-frames.ts'
+import { frameLines, type LineFile, longestLine, segmentSequences } from './segments.ts'
+
+/** The end of the log, as it grows: holds its segments open, so that what is converted meanwhile is read all the same. */
+export class Tail {
+  readonly #data: string
+  readonly #kind: KindName
+  readonly #forward: ForwardFrames
+  readonly #open = new Map<number, { readonly fd: number; end: number }>()
+
+  constructor(data: string, kind: KindName) {
+    this.#data = data
+    this.#kind = kind
+    this.#forward = new ForwardFrames(data)
+    this.#find()
+  }
+
+  /** What was read before: only what comes after it is new. */
+  skip(ends: ReadonlyMap<number, number>): void {
+    for (const [sequence, end] of ends) {
+      const segment = this.#open.get(sequence)
+      if (segment) segment.end = end
+    }
+  }
+
+  /** What came since the last call, in a file in `directory`; undefined when nothing did. */
+  async read(directory: string): Promise<LineFile | undefined> {
+    const gone = this.#find()
+    const kinds = new Set([this.#kind])
+    const pieces: Buffer[] = []
+    let takenMs = 0
+    for (const segment of this.#open.values()) {
+      // By descriptor: the archive may have deleted the file.
+      for await (const frame of readFrames(`/proc/self/fd/${segment.fd}`, segment.end)) {
+        segment.end = frame.end
+        for await (const { kind, lines } of frameLines(frame, kinds, this.#forward)) {
+          if (kind !== this.#kind) continue
+          takenMs ||= frame.meta.at
+          pieces.push(lines, Buffer.from(lines.at(-1) === 10 ? '' : '\n'))
+        }
+      }
+    }
+    for (const sequence of gone) this.#close(sequence)
+    if (pieces.length === 0) return undefined
+    const lines = Buffer.concat(pieces)
+    const path = join(directory, 'tail.ndjson')
+    writeFileSync(path, lines, { mode: 0o600 })
+    return { kind: this.#kind, sequence: 0, takenMs, path, longest: longestLine(lines) }
+  }
+
+  close(): void {
+    for (const sequence of this.#open.keys()) this.#close(sequence)
+  }
+
+  /** Opens what is new; the segments that are no longer there. */
+  #find(): number[] {
+    const sequences = segmentSequences(this.#data)
+    for (const sequence of sequences) {
+      if (this.#open.has(sequence)) continue
+      try {
+        this.#open.set(sequence, { fd: openSync(segmentFile(this.#data, sequence), 'r'), end: 0 })
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      }
+    }
+    return [...this.#open.keys()].filter((sequence) => !sequences.includes(sequence))
+  }
+
+  #close(sequence: number): void {
+    const segment = this.#open.get(sequence)
+    if (segment) closeSync(segment.fd)
+    this.#open.delete(sequence)
+  }
+}
