@@ -39,7 +39,7 @@ export function relation(kind: KindName, { archive, lines, uniform, site, retent
   for (const file of lines) {
     const converted = convertedDates(file, archive, site).map((date) => `DATE ${literal(date)}`)
     const except = converted.length > 0 ? ` AND date NOT IN (${converted.join(', ')})` : ''
-    const filed = filedDate(file.takenMs, retentionDays)
+    const filed = filedDate({ takenMs: file.takenMs, retentionDays })
     parts.push(
       `SELECT ${columns} FROM (SELECT *, ${literal(site)} AS site, ${filed} AS date FROM ${readLines(file)}) WHERE "time" IS NOT NULL${except}`,
     )
