@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stateDirectory, temporaryDirectory } from '../layout.ts'
 import { describe } from '../log.ts'
+import { closedSegments } from '../wal/closed-segments.ts'
 import { AttemptCounter } from './attempts.ts'
 import { recover } from './commit.ts'
 import { convertSegment } from './convert.ts'
@@ -10,7 +11,6 @@ import { Engine } from './engine.ts'
 import { listArchive } from './files.ts'
 import type { Converted, PassCounts } from './messages.ts'
 import { chooseExpired, removeFiles, storedFiles } from './retention.ts'
-import { closedSegments } from './segments.ts'
 
 export interface PassOptions {
   /** The recorder's data directory. */

@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline'
 import { writeFileAtomic } from '../atomic-file.ts'
 import { stateDirectory } from '../layout.ts'
 import { describe, log } from '../log.ts'
+import { closedSegments } from '../wal/closed-segments.ts'
 import { ClockTrust } from './clock-trust.ts'
 import { type PassCounts, type PassMessage, zeroPass } from './messages.ts'
-import { closedSegments } from './segments.ts'
 
 const TICK_MS = 60_000
 /** Days, retention and uploads are looked at this often, even when nothing came. */

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { log } from '../log.ts'
+import type { ClosedSegment } from './closed-segments.ts'
 import { readFrames } from './read.ts'
-import type { ClosedSegment } from './segment-log.ts'
 
 /** Segments that were deleted before they were converted: the log was over its budget. */
 export interface Dropped {

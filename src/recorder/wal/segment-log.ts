@@ -15,12 +15,6 @@ export interface SegmentLogOptions {
   readonly now: () => number
 }
 
-export interface ClosedSegment {
-  readonly sequence: number
-  readonly path: string
-  readonly bytes: number
-}
-
 type Positions = Record<string, unknown>
 
 interface Current {
@@ -68,6 +62,9 @@ export class SegmentLog {
     // A number names the files that are made of a segment and must not come twice, not even when the log was deleted.
     self.#next = (sequences[0] ?? Math.floor(options.now() / 1000)) + 1
     for (const sequence of sequences) if (await self.#recover(sequence, sequence === sequences[0])) break
+    // The archive takes all segments but the newest, which therefore has to have the positions.
+    if (sequences.length > 0 && !self.#current)
+      await self.#begin().catch((error: unknown) => log('wal', `log: ${describe(error)}`))
     return self
   }
 
@@ -98,21 +95,6 @@ export class SegmentLog {
   /** Begins a new segment when the newest is old enough. */
   async rotateIfDue(): Promise<void> {
     if (this.#current && this.#due(this.#current)) await this.#rotate(this.#current)
-  }
-
-  /** The segments that are not appended to any more, oldest first. */
-  async closed(): Promise<ClosedSegment[]> {
-    const newest = this.#current?.sequence ?? -1
-    const found: ClosedSegment[] = []
-    for (const name of await readdir(walDirectory(this.#options.data))) {
-      const sequence = segmentSequence(name)
-      if (sequence === undefined || sequence >= newest) continue
-      const path = segmentFile(this.#options.data, sequence)
-      // The archive may have deleted it meanwhile.
-      const info = await stat(path).catch(() => undefined)
-      if (info?.isFile()) found.push({ sequence, path, bytes: info.size })
-    }
-    return found.toSorted((a, b) => a.sequence - b.sequence)
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { type Dropped, dropOldest } from './budget.ts'
+import { closedSegments } from './closed-segments.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { FrameMeta } from './frame.ts'
 import { type Recovered, SegmentLog } from './segment-log.ts'
@@ -122,7 +123,7 @@ export class Wal {
 
   async status(): Promise<WalStatus> {
     const { current } = this.#log
-    const closed = await this.#log.closed()
+    const closed = await closedSegments(this.#options.data)
     return {
       segments: closed.length + (current ? 1 : 0),
       bytes: closed.reduce((sum, { bytes }) => sum + bytes, current?.bytes ?? 0),
@@ -145,7 +146,11 @@ export class Wal {
     await this.#log.rotateIfDue()
     const { current } = this.#log
     if (current === undefined || current.sequence === this.#checkedAt) return
-    await dropOldest(await this.#log.closed(), this.#options.maxBytes - current.bytes, this.#dropped)
+    await dropOldest(
+      await closedSegments(this.#options.data),
+      this.#options.maxBytes - current.bytes,
+      this.#dropped,
+    )
     this.#checkedAt = current.sequence
   }
 }
