@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DuckDBConnection } from '@duckdb/node-api'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { duplicateKey } from '../../src/recorder/sources/forward/duplicate-key.ts'
 import { forwardLines } from '../../src/recorder/sources/forward/entries.ts'
 import {
   compressedMode,
@@ -17,12 +17,15 @@ import {
 import type { RecorderStatus } from '../../src/recorder/status.ts'
 import { ForwardClient, ownAddress } from '../forward-client.ts'
 import { loggedFrames } from '../recorder-log.ts'
+import { recorderSettings } from '../recorder-settings.ts'
 
 /*
  * The recorder's process under an acknowledged load, killed at any moment: what it acknowledged is stored.
  */
 
 const MAIN = join(import.meta.dirname, '../../src/recorder/main.ts')
+/** As the image starts it. */
+const LIMITS = ['--max-old-space-size=96', '--max-semi-space-size=4']
 const KILLS = process.env.SEKISHO_FULL === '1' ? 200 : 20
 const SENDERS = 4
 /** Chunks that a sender has under way at once. */
@@ -37,16 +40,13 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'forward-process-'))
   address = ownAddress()
   for (const name of ['data', 'run', 'containers']) mkdirSync(join(root, name))
-  const settings = {
-    data: join(root, 'data'),
-    status: join(root, 'run/status.json'),
-    retentionDays: 30,
-    maxBytes: 2 ** 34,
-    dockerContainers: join(root, 'containers'),
+  const settings = recorderSettings(root, {
+    // Small segments, so that many are converted on the way.
+    maxBytes: 2 ** 27,
     syslog: { address, port: 5514 },
+    netflow: { address, port: 2055 },
     forward: { port: 24224, addresses: [address] },
-    nflogGroup: 7,
-  }
+  })
   writeFileSync(join(root, 'settings.json'), JSON.stringify(settings))
 })
 
@@ -56,7 +56,7 @@ afterEach(async () => {
 })
 
 function start(): void {
-  const argv = ['--max-old-space-size=96', MAIN, join(root, 'settings.json'), 'no NFLOG in this test']
+  const argv = [...LIMITS, MAIN, join(root, 'settings.json'), 'no NFLOG in this test']
   recorder = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'ignore'] })
 }
 
@@ -123,24 +123,36 @@ class Sender {
   }
 }
 
-/** How many events of each chunk are stored, when a chunk that was stored twice counts once. */
-async function stored(): Promise<Map<string, Set<number>>> {
-  const events = new Map<string, Set<number>>()
-  const seen = new Set<string>()
-  for (const { meta, body } of await loggedFrames(join(root, 'data'))) {
-    if (!meta.forward) continue
-    const key = duplicateKey(meta.forward, body) ?? ''
-    if (seen.has(key)) continue
-    seen.add(key)
-    for (const { lines } of forwardLines(meta.forward, body, meta.at))
+type Events = Map<string, Set<number>>
+
+/** The events of each chunk that are stored: converted, or in the log. */
+async function stored(): Promise<Events> {
+  const events: Events = new Map()
+  const take = (id: string, i: number): boolean => {
+    const of = events.get(id) ?? new Set()
+    events.set(id, of)
+    return of.size < of.add(i).size
+  }
+  for (const [id, i] of await converted())
+    if (!take(id, i)) throw new Error(`event ${i} of chunk ${id} was converted twice`)
+  for (const { meta, body } of await loggedFrames(join(root, 'data')))
+    for (const { lines } of meta.forward ? forwardLines(meta.forward, body, meta.at) : [])
       for (const line of lines.toString().split('\n').slice(0, -1)) {
         const { id, i } = (JSON.parse(line) as { record: { id: string; i: number } }).record
-        const of = events.get(id) ?? new Set()
-        if (of.has(i)) throw new Error(`event ${i} of ${id} is there twice`)
-        events.set(id, of.add(i))
+        take(id, i)
       }
-  }
   return events
+}
+
+async function converted(): Promise<[id: string, i: number][]> {
+  const archive = join(root, 'data/archive')
+  const names: string[] = await readdir(archive, { recursive: true }).catch(() => [])
+  if (!names.some((name) => name.endsWith('.parquet'))) return []
+  const connection = await DuckDBConnection.create()
+  const query = `SELECT record->>'id', (record->>'i')::INTEGER FROM read_parquet('${archive}/**/*.parquet')`
+  const rows = (await connection.runAndReadAll(query)).getRows()
+  connection.closeSync()
+  return rows as [string, number][]
 }
 
 it(`loses nothing that it acknowledged, killed ${KILLS} times`, async () => {
@@ -181,12 +193,13 @@ it('stays small under load, and counts every event', async () => {
   const stop = new AbortController()
   const senders = Array.from({ length: SENDERS }, (_, name) => new Sender(name))
   const running = senders.map((sender) => sender.run(stop.signal))
-  const large = Array.from({ length: 2000 }, (_, i) => [i + 1, { pad: 'y'.repeat(2000) }] as const)
   await expect.poll(() => senders[0]?.acknowledged.size ?? 0, { timeout: 20_000 }).toBeGreaterThan(0)
   const client = await ForwardClient.connect(address)
-  for (let i = 0; i < 20; i++) {
-    client.send(packedMode('large', large, { chunk: `large ${i}` }))
-    expect(await client.answer()).toEqual({ ack: `large ${i}` })
+  for (let n = 0; n < 20; n++) {
+    const id = `large-${n}`
+    const large = Array.from({ length: 2000 }, (_, i) => [1, { id, i, pad: 'y'.repeat(2000) }] as const)
+    client.send(packedMode('large', large, { chunk: id }))
+    expect(await client.answer()).toEqual({ ack: id })
   }
   const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${recorder?.pid}/status`, 'utf8'))?.[1]
   expect(Number(peak)).toBeLessThan(150 * 1024)
@@ -194,8 +207,7 @@ it('stays small under load, and counts every event', async () => {
   stop.abort()
   await Promise.all(running)
   await end('SIGTERM')
-  const frames = (await loggedFrames(join(root, 'data'))).filter(({ meta }) => meta.forward)
-  const rows = frames.reduce((sum, { meta }) => sum + (meta.rows ?? 0), 0)
+  const rows = [...(await stored()).values()].reduce((sum, { size }) => sum + size, 0)
   const status = JSON.parse(await readFile(join(root, 'run/status.json'), 'utf8')) as RecorderStatus
   expect(status.sources.forward).toMatchObject({ received: rows, stored: rows, dropped: 0, malformed: 0 })
 }, 120_000)
