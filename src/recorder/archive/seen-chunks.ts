@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { duplicateKey } from '../sources/forward/duplicate-key.ts'
 import type { ForwardChunk } from '../wal/frame.ts'
 
 const MAX_CHUNKS = 100_000
-/** 128 bits in base64, as the protocol has it, without padding. */
-const UNIQUE_ID_LENGTH = 22
+/** 128 bits in base64, without padding. */
+const KEY_LENGTH = 22
 
 /**
  * The Forward chunks that were converted last: a sender that did not get its acknowledgement sends a chunk again. The
@@ -27,11 +28,9 @@ export class SeenChunks {
 
   /** Whether this chunk came before; remembers it otherwise. One without an id never did. */
   has(chunk: ForwardChunk, body: Buffer): boolean {
-    if (chunk.chunk === undefined) return false
-    const hash = createHash('sha256').update(JSON.stringify([chunk.tag, chunk.chunk]))
-    // A sender whose ids are shorter than the protocol's may use one twice.
-    if (chunk.chunk.length < UNIQUE_ID_LENGTH) hash.update(body)
-    const key = hash.digest('base64').slice(0, UNIQUE_ID_LENGTH)
+    const same = duplicateKey(chunk, body)
+    if (same === undefined) return false
+    const key = createHash('sha256').update(same).digest('base64').slice(0, KEY_LENGTH)
     if (this.#keys.has(key)) return true
     this.#keys.add(key)
     const [oldest] = this.#keys.size > MAX_CHUNKS ? this.#keys : []

@@ -40,12 +40,10 @@ export class ChunkStore {
     return this.#inFlight >= MAX_IN_FLIGHT || this.#log.full
   }
 
-  /** Resolves when there is room for a chunk, or on abort. */
-  async room(signal: AbortSignal): Promise<void> {
-    while (this.full && !signal.aborted) {
-      if (this.#log.full) await this.#log.room(signal)
-      else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
+  /** Resolves when it is worth looking at `full` again. */
+  room(signal: AbortSignal): Promise<void> {
+    if (this.#log.full) return this.#log.room(signal)
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   /** Stores a chunk of `count` events; true when it is on the disk, false when it never will be. */

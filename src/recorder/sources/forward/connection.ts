@@ -122,7 +122,10 @@ export class Connection implements Holder {
       return message.problem !== 'no array'
     }
     if (message.mode === 'message') await this.#gather(message, message.entries)
-    else await this.#store(message, message.mode, message.entries)
+    else {
+      await this.#flush()
+      await this.#store(message, message.mode, message.entries)
+    }
     return true
   }
 
@@ -165,8 +168,11 @@ export class Connection implements Holder {
   ): Promise<void> {
     const { store, signal } = this.#shared
     if (chunk !== undefined) this.#acknowledges = true
-    if (store.full) await store.room(signal)
-    if (store.full) throw new Error('stopped while the disk refuses')
+    // Others wait for the same room.
+    while (store.full) {
+      if (signal.aborted) throw new Error('stopped while the disk refuses')
+      await store.room(signal)
+    }
     const forward = {
       tag,
       mode,

@@ -133,15 +133,16 @@ export class ForwardSource implements Source {
   }
 
   async #open(address: string, port: number): Promise<Listener> {
+    const isV6 = address.includes(':')
     const server = createServer(
       { allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS },
       (socket) => void this.#serve(socket),
     )
     server.maxConnections = MAX_CONNECTIONS
     // With ipv6Only an IPv4 socket is refused (EINVAL).
-    const udp = createSocket(address.includes(':') ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' })
+    const udp = createSocket({ type: isV6 ? 'udp6' : 'udp4', ipv6Only: isV6 })
     try {
-      server.listen({ port, host: address, ipv6Only: true })
+      server.listen({ port, host: address, ipv6Only: isV6 })
       await once(server, 'listening')
       // Clients before protocol v1 ask over UDP whether we are there; one byte comes back.
       udp.on('message', (_, { port: from, address: to }) => udp.send('\0', from, to, () => undefined))

@@ -4,8 +4,8 @@ import { type Holder, MemoryGate } from './memory-gate.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-function holder(): Holder & { readonly giveUp: ReturnType<typeof vi.fn> } {
-  return { giveUp: vi.fn<() => void>() }
+function holder() {
+  return { giveUp: vi.fn<() => void>() } satisfies Holder
 }
 
 /** Whether it may read on by now. */
