@@ -13,6 +13,7 @@ import { NetflowSource } from '../../src/recorder/sources/netflow/listen.ts'
 import { UdpSocket } from '../../src/recorder/sources/udp-socket.ts'
 import { Wal } from '../../src/recorder/wal/wal.ts'
 import { capture } from '../capture.ts'
+import { freeUdpPort } from '../free-port.ts'
 import { loggedRecords } from '../recorder-log.ts'
 
 /*
@@ -85,7 +86,7 @@ it.each([
 })
 
 async function collect(exportTo: (port: number) => Promise<unknown>): Promise<Buffer[]> {
-  const port = await freePort()
+  const port = await freeUdpPort()
   const socket = UdpSocket.open('127.0.0.1', port, MiB)
   try {
     await exportTo(port)
@@ -100,7 +101,7 @@ async function collect(exportTo: (port: number) => Promise<unknown>): Promise<Bu
 
 async function recorded(datagrams: readonly Buffer[]): Promise<NetflowRecord[]> {
   const data = join(root, 'data')
-  const port = await freePort()
+  const port = await freeUdpPort()
   const wal = await Wal.open({ data, maxBytes: 512 * MiB, segmentBytes: 32 * MiB })
   const source = NetflowSource.start(UdpSocket.open('127.0.0.1', port, MiB), wal)
   await send(datagrams, port)
@@ -119,7 +120,7 @@ async function recorded(datagrams: readonly Buffer[]): Promise<NetflowRecord[]> 
 type Dumped = Readonly<Record<string, string | number>>
 
 async function dumped(datagrams: readonly Buffer[]): Promise<Dumped[]> {
-  const port = await freePort()
+  const port = await freeUdpPort()
   const directory = join(root, 'nfdump')
   await mkdir(directory)
   child = spawn('nfcapd', ['-l', directory, '-p', String(port), '-b', '127.0.0.1', '-t', '3600'], {
@@ -141,16 +142,6 @@ async function send(datagrams: readonly Buffer[], port: number): Promise<void> {
   for (const datagram of datagrams)
     await new Promise((done) => socket.send(datagram, port, '127.0.0.1', done))
   socket.close()
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  const closed = once(socket, 'close')
-  socket.close()
-  await closed
-  return port
 }
 
 interface Flow {

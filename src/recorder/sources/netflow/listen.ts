@@ -60,6 +60,11 @@ export class NetflowSource implements Source, UdpTaker {
     this.#offerWaiting()
     this.counts.dropped += this.#waiting.length
     this.#waiting = []
+    // Their templates come too late.
+    const { held } = this.#exporters.sizes()
+    this.#details.unreadable += held
+    this.counts.received += held
+    this.counts.dropped += held
     const { kernelDrops = 0, missing = 0 } = this.details()
     if (kernelDrops > 0)
       log('netflow', `netflow: ${kernelDrops} datagrams found no room, ${missing} are missing`)
