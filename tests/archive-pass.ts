@@ -1,29 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { recorder } from '../src/modules/recorder/module.ts'
 import type { PassMessage } from '../src/recorder/archive/messages.ts'
 import { segmentFile, walDirectory } from '../src/recorder/layout.ts'
 import type { KindName } from '../src/recorder/records/kinds.ts'
+import type { Settings } from '../src/recorder/settings.ts'
 import { encodeFrame, type FrameMeta, HEADER } from '../src/recorder/wal/frame.ts'
-import { contextFor, sampleRouter } from './sample-router.ts'
+import { recorderSettings } from './recorder-settings.ts'
 
 const MAIN = join(import.meta.dirname, '../src/recorder/archive/main.ts')
 
 /** Makes a data directory with settings for the archive's process; the settings' path. */
-export function makeData(data: string, settings: Record<string, unknown> = {}): string {
+export function makeData(data: string, settings: Partial<Settings> = {}): string {
   mkdirSync(walDirectory(data), { recursive: true })
   const path = join(data, 'settings.json')
-  const { files } = recorder.build(contextFor(recorder, {}, sampleRouter()))
-  const rendered = JSON.parse(files.find((file) => file.path === 'recorder.json')?.text ?? '') as object
-  const own = {
-    data,
-    site: 'home',
-    status: join(data, 'status.json'),
-    retentionDays: 3650,
-    maxBytes: 2 ** 40,
-  }
-  const all = { ...rendered, ...own, ...settings }
+  const all = recorderSettings(data, { data, retentionDays: 3650, maxBytes: 2 ** 40, ...settings })
   writeFileSync(path, JSON.stringify(all))
   return path
 }
