@@ -1,4 +1,9 @@
-import { LEAD_MS, OPEN_TAIL_MS, TAIL_MS } from './spans.ts'
+/** A device speaks before it is looked at: its first records come this much before its interval. */
+export const LEAD_MS = 10_000
+/** It is looked at each minute: its last records come this much after. */
+export const TAIL_MS = 2 * 60_000
+/** Of what is still so there is a row each hour. */
+export const OPEN_TAIL_MS = 65 * 60_000
 
 /**
  * SQL (DuckDB) for the spans of `devices`, a relation with the columns of that kind: address, macAddress, device, network,
@@ -6,7 +11,7 @@ import { LEAD_MS, OPEN_TAIL_MS, TAIL_MS } from './spans.ts'
  *
  *   FROM records r ASOF LEFT JOIN (spans) d ON r.address = d.address AND r."time" >= d."from"
  *
- * with d's columns taken where r."time" < d."to". `spansOf` is the same in TypeScript.
+ * with d's columns taken where r."time" < d."to".
  */
 export function spansSql(devices: string): string {
   const before =

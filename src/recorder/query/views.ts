@@ -1,3 +1,4 @@
+import { spansSql } from '../devices/spans-sql.ts'
 import { KINDS, type Kind, type KindName } from '../records/kinds.ts'
 import { PARTITION_COLUMNS, relation, type Sources } from './relation.ts'
 import { summary } from './shown.ts'
@@ -8,10 +9,6 @@ export const RECORDS = 'records'
 export const VIEWS: readonly string[] = [...Object.keys(KINDS), RECORDS]
 
 const RECORDS_COLUMNS = ['kind', 'time', 'text', ...Object.keys(PARTITION_COLUMNS)]
-
-/** A device is asked after its first packet, and looked at again only after some time. */
-const BEFORE = "INTERVAL '1 minute'"
-const AFTER = "INTERVAL '1 day'"
 
 /** The kinds that must be read for a view. */
 export function kindsOf(view: string, device: boolean): KindName[] {
@@ -46,18 +43,10 @@ export function viewSql(view: string, sources: (kind: KindName) => Sources, devi
   const rows = relation(kind, sources(kind))
   const client = clientColumn(kind)
   if (!device || client === undefined) return rows
-  return `SELECT r.*, CASE WHEN r."time" <= d."until" THEN d.device END AS device
-    FROM (${rows}) r ASOF LEFT JOIN (${intervals(`(${relation('devices', sources('devices'))})`)}) d
-    ON r.${identifier(client)} = d.address AND r."time" >= d.since`
-}
-
-/**
- * SQL for who had which address when, from rows of the kind "devices": of those about the same while the latest counts,
- * and a device without a name is called by its MAC address.
- */
-export function intervals(devices: string): string {
-  return `SELECT address, macAddress, "time" - ${BEFORE} AS since, max("until") + ${AFTER} AS "until", coalesce(arg_max(device, "until"), macAddress) AS device
-    FROM ${devices} GROUP BY address, macAddress, "time"`
+  // A device without a name is called by its MAC address.
+  return `SELECT r.*, CASE WHEN r."time" < d."to" THEN coalesce(d.device, d.macAddress) END AS device
+    FROM (${rows}) r ASOF LEFT JOIN (${spansSql(relation('devices', sources('devices')))}) d
+    ON r.${identifier(client)} = d.address AND r."time" >= d."from"`
 }
 
 /** The column with the client's address. */

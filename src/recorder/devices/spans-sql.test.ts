@@ -1,9 +1,8 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { addressesOf, deviceAt } from './resolve.ts'
-import { type DeviceRow, LEAD_MS, OPEN_TAIL_MS, type Span, spansOf, TAIL_MS } from './spans.ts'
-import { spansSql } from './spans-sql.ts'
+import { type DeviceRow, type Span, spansOf } from '../../../tests/device-spans.ts'
+import { LEAD_MS, OPEN_TAIL_MS, spansSql, TAIL_MS } from './spans-sql.ts'
 
 const T = Date.UTC(2026, 10, 24, 12)
 const HOUR = 3_600_000
@@ -36,7 +35,8 @@ describe('spans', () => {
   })
 
   test('each record has the device that had the address then', () => {
-    const who = (at: number) => deviceAt(SPANS, MOVING, T + at)?.device
+    const who = (at: number) =>
+      SPANS.find(({ address, from, to }) => address === MOVING && from <= T + at && T + at < to)?.device
     expect([-LEAD_MS - 1, -1, HOUR - 1, HOUR + 500, 2 * HOUR, 4 * HOUR].map(who)).toEqual([
       undefined,
       'laptop',
@@ -62,29 +62,6 @@ describe('spans', () => {
       },
     ])
   })
-})
-
-test.each([
-  ['laptop', [MOVING, '2001:db8::a', '2001:db8::b']],
-  ['LAPTOP', [MOVING, '2001:db8::a', '2001:db8::b']],
-  [LAPTOP, [MOVING, '2001:db8::a', '2001:db8::b']],
-  ['02-00-5E-30-00-02', [MOVING, '2001:db8::c']],
-  ['02:00:5e', [MOVING, MOVING, '2001:db8::a', '2001:db8::b', '2001:db8::c']],
-  ['phone', [MOVING, '2001:db8::c']],
-  ['nobody', []],
-  ['', []],
-])('the client %s', (client, addresses) => {
-  expect(
-    addressesOf(SPANS, client)
-      .map(({ address }) => address)
-      .sort(),
-  ).toEqual(addresses)
-})
-
-test('an address is itself at any time', () => {
-  expect(addressesOf(SPANS, '192.0.2.1')).toEqual([
-    { address: '192.0.2.1', from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY },
-  ])
 })
 
 /** Rows as the recorder writes them and worse: also such that overlap, which only a clock set back brings. */

@@ -1,11 +1,5 @@
-import type { DeviceRecord } from '../records/device.ts'
-
-/** A device speaks before it is looked at: its first records come this much before its interval. */
-export const LEAD_MS = 10_000
-/** It is looked at each minute: its last records come this much after. */
-export const TAIL_MS = 2 * 60_000
-/** Of what is still so there is a row each hour. */
-export const OPEN_TAIL_MS = 65 * 60_000
+import { LEAD_MS, OPEN_TAIL_MS, TAIL_MS } from '../src/recorder/devices/spans-sql.ts'
+import type { DeviceRecord } from '../src/recorder/records/device.ts'
 
 /** For the records of this time an address is a device's; milliseconds since 1970, `to` itself excluded. */
 export interface Span {
@@ -22,10 +16,7 @@ export interface DeviceRow extends Pick<DeviceRecord, 'address' | 'macAddress' |
   readonly until: number
 }
 
-/**
- * Makes spans of rows, in any order: those about the same time become one, and an address has one device at any time.
- * `spansSql` is the same in SQL.
- */
+/** What `spansSql` says, in TypeScript: rows about the same time become one, an address has one device at any time. */
 export function spansOf(rows: Iterable<DeviceRow>): Span[] {
   const byAddress = Map.groupBy(rows, ({ address }) => address)
   return [...byAddress.values()].flatMap((its) => spansOfAddress(latestOf(its)))
