@@ -6,11 +6,13 @@ import { validate } from './config/validate.ts'
 import { buildLocalImage, ensureImages } from './install/images.ts'
 import { runOk } from './lib/run.ts'
 import { MODULES } from './modules.ts'
+import { checkHostFiles } from './router/check-host-files.ts'
 import { compile, type ModuleUse } from './router/compile.ts'
 import type { DesiredState } from './router/desired.ts'
 import { imageRef, PROJECT_ROOT } from './router/image-ref.ts'
 import type { Router } from './router/model.ts'
 import { normalise } from './router/normalise.ts'
+import { PATHS } from './router/paths.ts'
 import { type LocatedModule, loadUserModules } from './user-modules.ts'
 
 export type LoadedRouter =
@@ -63,12 +65,15 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
   const router = normalise(valid.config)
   const compiled = compile(router, uses)
   if (!compiled.ok) return { ok: false, text, issues: [...valid.warnings, ...valid.locate(compiled.issues)] }
+  const files = valid.locate(await checkHostFiles(uses, file === PATHS.config))
+  const warnings = [...valid.warnings, ...valid.locate(compiled.warnings), ...files]
+  if (files.some(({ severity }) => severity !== 'warning')) return { ok: false, text, issues: warnings }
   return {
     ok: true,
     text,
     router,
     desired: compiled.desired,
-    warnings: [...valid.warnings, ...valid.locate(compiled.warnings)],
+    warnings,
     ensureImages: imagesOf(own.modules, uses),
   }
 }

@@ -1,9 +1,11 @@
 import { Command } from 'commander'
 import { archiveDdl } from './archive-ddl.ts'
+import { archivePolicy } from './archive-policy.ts'
 
 /** `sekisho archive …`: what concerns the archive as a whole. */
 export function archiveCommand(): Command {
   return new Command('archive')
-    .description('the archive elsewhere: table definitions')
+    .description('the archive elsewhere: table definitions, and the rights it needs')
     .addCommand(archiveDdl())
+    .addCommand(archivePolicy())
 }

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   logs: async () => (await import('./logs.ts')).logsCommand(),
   query: async () => (await import('./query.ts')).queryCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),
+  cost: async () => (await import('./cost.ts')).costCommand(),
   show: async () => (await import('./show.ts')).showCommand(),
   schema: async () => (await import('./schema.ts')).schemaCommand(),
   bundle: async () => (await import('./bundle.ts')).bundleCommand(),

@@ -1,3 +1,4 @@
+import { type ArchiveSettings, parseArchiveSettings } from './archive/settings.ts'
 import type { CredentialFiles } from './sources/forward/credentials.ts'
 import type { ForwardSettings } from './sources/forward/listen.ts'
 
@@ -23,6 +24,7 @@ export interface Settings {
     readonly live: string
     readonly networks: readonly { readonly name: string; readonly device: string }[]
   }
+  readonly archive: ArchiveSettings
 }
 
 export interface Listener {
@@ -55,6 +57,7 @@ export function parseSettings(text: string): Settings {
         device: string(one.device, 'devices.networks.device'),
       })),
     },
+    archive: parseArchiveSettings(all.archive),
   }
 }
 

@@ -68,6 +68,15 @@ export interface HostOutput {
   readonly restarts?: readonly string[]
 }
 
+/** A file that router.yaml names and the module only reads. */
+export interface HostFile {
+  /** Where it is named, below the module: ['archive', 's3', 'credentials_file']. */
+  readonly key: readonly string[]
+  readonly path: string
+  /** Only its owner may read it. */
+  readonly secret?: boolean
+}
+
 /** A systemd unit (RFC-less: systemd.unit(5)); enabled and started by apply. */
 export interface Unit {
   readonly name: string
@@ -189,6 +198,8 @@ export interface RouterModule<S extends z.ZodType = z.ZodType> {
   /** Extra paths (from the project root) that go into the image's build context, e.g. ["src/recorder"]. */
   readonly imageSources?: readonly string[]
   check?(ctx: Context<z.output<S>>): readonly Issue[]
+  /** Files of the host that must be there before apply mounts them. */
+  hostFiles?(config: z.output<S>): readonly HostFile[]
   build(ctx: Context<z.output<S>>): ModuleOutput
 }
 

@@ -9,7 +9,7 @@ import { run } from '../../src/lib/run.ts'
 import { type PassCounts, zeroConverted } from '../../src/recorder/archive/messages.ts'
 import { runPass } from '../../src/recorder/archive/pass.ts'
 import { archiveFiles } from '../../src/recorder/query/archive-files.ts'
-import { type KindName, KINDS } from '../../src/recorder/records/kinds.ts'
+import { KINDS, type KindName } from '../../src/recorder/records/kinds.ts'
 import { Wal } from '../../src/recorder/wal/wal.ts'
 
 /*
@@ -48,7 +48,13 @@ beforeAll(async () => {
       device(NOW - DAY, NOW, '10.0.0.7', '02:00:00:00:00:99', 'tv'),
       device(NOW - DAY, NOW, '10.0.0.9', '02:00:00:00:00:07', 'laptop'),
     ],
-    syslog: HOSTILE.map((msg, i) => ({ time: iso(NOW + i), hostname: 'gate', appName: 'evil', severity: 4, msg })),
+    syslog: HOSTILE.map((msg, i) => ({
+      time: iso(NOW + i),
+      hostname: 'gate',
+      appName: 'evil',
+      severity: 4,
+      msg,
+    })),
     container: [{ time: iso(NOW), containerName: 'sekisho-unbound-1', stream: 'stderr', log: 'ready' }],
   })
 })
@@ -72,11 +78,35 @@ function iso(ms: number): string {
 
 function dns(ms: number, clientAddress: string, queryName: string): Record<string, unknown> {
   const answers = [{ name: queryName, type: 'A', ttl: 60, data: '192.0.2.1' }]
-  return { time: iso(ms), clientAddress, serverAddress: '10.0.0.1', transport: 'udp', queryName, queryType: 'A', responseCode: 'NOERROR', answers }
+  return {
+    time: iso(ms),
+    clientAddress,
+    serverAddress: '10.0.0.1',
+    transport: 'udp',
+    queryName,
+    queryType: 'A',
+    responseCode: 'NOERROR',
+    answers,
+  }
 }
 
-function device(from: number, until: number, address: string, macAddress: string, name: string): Record<string, unknown> {
-  return { time: iso(from), until: iso(until), lastSeen: iso(until), address, macAddress, device: name, network: 'home', randomMac: true }
+function device(
+  from: number,
+  until: number,
+  address: string,
+  macAddress: string,
+  name: string,
+): Record<string, unknown> {
+  return {
+    time: iso(from),
+    until: iso(until),
+    lastSeen: iso(until),
+    address,
+    macAddress,
+    device: name,
+    network: 'home',
+    randomMac: true,
+  }
 }
 
 /** Writes records as a recorder does that lives at `now`, and ends the segment. */
@@ -84,7 +114,12 @@ async function record(now: number, records: Partial<Record<KindName, object[]>>,
   const wal = await Wal.open({ data: into, now: () => now })
   for (const [kind, rows] of Object.entries(records)) {
     const times = rows.map((row) => Date.parse((row as { time: string }).time))
-    const meta = { encoding: 'ndjson', kind: kind as KindName, rows: rows.length, times: [Math.min(...times), Math.max(...times)] } as const
+    const meta = {
+      encoding: 'ndjson',
+      kind: kind as KindName,
+      rows: rows.length,
+      times: [Math.min(...times), Math.max(...times)],
+    } as const
     await wal.append(meta, Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join('')))
   }
   await wal.close()
@@ -96,8 +131,18 @@ async function convert(into = data): Promise<void> {
   await wal.append({ encoding: 'none' }, Buffer.alloc(0))
   await wal.append({ encoding: 'none' }, Buffer.alloc(0))
   await wal.close()
-  const counts: PassCounts = { ...zeroConverted(), segments: 0, quarantined: 0, days: 0, deletedFiles: 0, deletedBytes: 0 }
-  await runPass({ data: into, site: 'home', retentionDays: 3650, maxBytes: 2 ** 40, clockTrusted: true, now: () => NOW }, counts)
+  const counts: PassCounts = {
+    ...zeroConverted(),
+    segments: 0,
+    quarantined: 0,
+    days: 0,
+    deletedFiles: 0,
+    deletedBytes: 0,
+  }
+  await runPass(
+    { data: into, site: 'home', retentionDays: 3650, maxBytes: 2 ** 40, clockTrusted: true, now: () => NOW },
+    counts,
+  )
 }
 
 function sekisho(...args: string[]): ReturnType<typeof run> {
@@ -108,7 +153,10 @@ function sekisho(...args: string[]): ReturnType<typeof run> {
 async function json(...args: string[]): Promise<Record<string, unknown>[]> {
   const { stdout, stderr, code } = await sekisho(...args, '--json')
   expect({ stderr, code }).toEqual({ stderr: '', code: 0 })
-  return stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>)
+  return stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
 async function names(...args: string[]): Promise<unknown[]> {
@@ -137,25 +185,39 @@ describe('logs', () => {
     expect(await names('--since', '2026-11-23')).toHaveLength(2)
     expect(await names('--until', '2026-11-22')).toHaveLength(4)
     // 12:00 UTC is 21:00 in Tokyo.
-    expect(await names('--since', '2026-11-23 21:00', '--until', '2026-11-23T12:00:00.000Z')).toEqual(['later.example.org'])
+    expect(await names('--since', '2026-11-23 21:00', '--until', '2026-11-23T12:00:00.000Z')).toEqual([
+      'later.example.org',
+    ])
     const { stdout } = await sekisho('logs', 'dns', '--limit', '1')
     expect(stdout.split('\n')[1]).toMatch(/^2026-11-23 21:00:00\.001 {2}10\.0\.0\.9 /)
   })
 
   test('by name, address and text', async () => {
-    expect(await names('--name', 'Example.ORG.')).toEqual(['www.example.org', 'example.org', 'later.example.org', 'www.example.org'])
+    expect(await names('--name', 'Example.ORG.')).toEqual([
+      'www.example.org',
+      'example.org',
+      'later.example.org',
+      'www.example.org',
+    ])
     expect(await names('--name', 'www.*')).toHaveLength(2)
     expect(await names('--name', '*%')).toEqual([])
-    expect(await names('--address', '10.0.0.8/30')).toEqual(['example.org', 'notexample.org', 'www.example.org'])
+    expect(await names('--address', '10.0.0.8/30')).toEqual([
+      'example.org',
+      'notexample.org',
+      'www.example.org',
+    ])
     expect(await names('--address', 'fd00:0::0/64')).toEqual(['example.net'])
     expect(await names('--address', 'FD00:0::0:7')).toEqual(['example.net'])
     expect(await names('--grep', '^LATER')).toEqual([])
     expect(await names('--grep', '^later')).toEqual(['later.example.org'])
   })
 
-  test.each(['laptop', '02-00-00-00-00-07', '10.0.0.9'])('by client, when %s had which address', async (client) => {
-    expect(await names('--client', client)).toEqual(['www.example.org', 'example.net', 'www.example.org'])
-  })
+  test.each(['laptop', '02-00-00-00-00-07', '10.0.0.9'])(
+    'by client, when %s had which address',
+    async (client) => {
+      expect(await names('--client', client)).toEqual(['www.example.org', 'example.net', 'www.example.org'])
+    },
+  )
 
   test('an address means who had it last', async () => {
     expect(await names('--client', '10.0.0.7')).toEqual(['later.example.org'])
@@ -215,11 +277,18 @@ describe('query', () => {
       { device: null, n: 2 },
     ])
     const [row] = await json('query', "SELECT * FROM dns WHERE queryName = 'example.net'")
-    expect(row).toMatchObject({ device: 'laptop', site: 'home', date: '2026-11-20', time: '2026-11-20T12:00:03.000000Z' })
+    expect(row).toMatchObject({
+      device: 'laptop',
+      site: 'home',
+      date: '2026-11-20',
+      time: '2026-11-20T12:00:03.000000Z',
+    })
   })
 
   test('has all kinds in one view', async () => {
-    expect(await json('query', 'SELECT kind, count(*) AS n, max(text) AS text FROM records GROUP BY 1 ORDER BY 1')).toEqual([
+    expect(
+      await json('query', 'SELECT kind, count(*) AS n, max(text) AS text FROM records GROUP BY 1 ORDER BY 1'),
+    ).toEqual([
       { kind: 'container', n: 1, text: 'sekisho-unbound-1 stderr ready' },
       { kind: 'devices', n: 4, text: expect.any(String) as unknown },
       { kind: 'dns', n: 6, text: expect.stringContaining('A NOERROR') as unknown },
@@ -227,12 +296,15 @@ describe('query', () => {
     ])
   })
 
-  test.each(['DESCRIBE dns', 'SHOW TABLES', 'WITH x AS (FROM dns) SELECT count(*) FROM x', 'FROM range(3)', 'VALUES (1)'])(
-    'answers %s',
-    async (sql) => {
-      expect((await json('query', sql)).length).toBeGreaterThan(0)
-    },
-  )
+  test.each([
+    'DESCRIBE dns',
+    'SHOW TABLES',
+    'WITH x AS (FROM dns) SELECT count(*) FROM x',
+    'FROM range(3)',
+    'VALUES (1)',
+  ])('answers %s', async (sql) => {
+    expect((await json('query', sql)).length).toBeGreaterThan(0)
+  })
 
   test('a wrong column is answered with those that there are', async () => {
     const { stderr, code } = await sekisho('query', 'SELECT nam FROM dns')
@@ -258,7 +330,7 @@ describe('query', () => {
     `SELECT * FROM (WITH "/etc/passwd" AS (SELECT 1) FROM "/etc/passwd"), '/etc/passwd'`,
     "SELECT getenv('HOME')",
     "COPY (SELECT 1) TO '/tmp/sekisho-evil.csv'",
-    'COPY dns TO \'/tmp/sekisho-evil.csv\'',
+    "COPY dns TO '/tmp/sekisho-evil.csv'",
     "ATTACH '/tmp/sekisho-evil.db'",
     "EXPORT DATABASE '/tmp/sekisho-evil'",
     'INSTALL httpfs',
@@ -289,12 +361,25 @@ describe('query', () => {
   })
 
   test('gives up when its time is over', async () => {
-    const { stderr, code } = await sekisho('query', 'SELECT sum(a.range * b.range) FROM range(1e7::BIGINT) a, range(1e7::BIGINT) b', '--timeout', '1s')
-    expect({ stderr, code }).toEqual({ stderr: 'no answer after 1 s. Fix: ask for less time, or allow more with --timeout\n', code: 1 })
+    const { stderr, code } = await sekisho(
+      'query',
+      'SELECT sum(a.range * b.range) FROM range(1e7::BIGINT) a, range(1e7::BIGINT) b',
+      '--timeout',
+      '1s',
+    )
+    expect({ stderr, code }).toEqual({
+      stderr: 'no answer after 1 s. Fix: ask for less time, or allow more with --timeout\n',
+      code: 1,
+    })
   })
 
   test('gives up when it needs more memory than it may have', async () => {
-    const { stderr, code } = await sekisho('query', 'SELECT list(range) FROM range(100000000)', '--memory', '32M')
+    const { stderr, code } = await sekisho(
+      'query',
+      'SELECT list(range) FROM range(100000000)',
+      '--memory',
+      '32M',
+    )
     expect(code).toBe(1)
     expect(stderr).toMatch(/of memory. Fix: ask for less at a time, or allow more with --memory\n$/)
   })
@@ -324,17 +409,22 @@ describe('nothing is left behind', () => {
   })
 
   test('after a reader that had enough', async () => {
-    const child = spawn(process.execPath, [MAIN, 'query', 'FROM range(1000000000)', '--json', '--data', data], {
-      env: { ...process.env, TMPDIR: temporary },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const child = spawn(
+      process.execPath,
+      [MAIN, 'query', 'FROM range(1000000000)', '--json', '--data', data],
+      {
+        env: { ...process.env, TMPDIR: temporary },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
     child.stdout.once('data', () => child.stdout.destroy())
     expect(await ended(child)).toBe(0)
     expect(await readdir(temporary)).toEqual([])
   })
 
   function endless(): ReturnType<typeof spawn> {
-    const sql = 'SELECT count(*) FROM dns, range(1e7::BIGINT) a, range(1e7::BIGINT) b WHERE a.range * b.range = 7'
+    const sql =
+      'SELECT count(*) FROM dns, range(1e7::BIGINT) a, range(1e7::BIGINT) b WHERE a.range * b.range = 7'
     return spawn(process.execPath, [MAIN, 'query', sql, '--data', data], {
       env: { ...process.env, TMPDIR: temporary },
       stdio: 'inherit',
@@ -358,10 +448,14 @@ test('it follows: each record once, through rotation and conversion, and ends we
   const own = await mkdtemp(join(tmpdir(), 'query-follow-'))
   try {
     await record(OLD, { syslog: [line(0)] }, own)
-    const child = spawn(process.execPath, [MAIN, 'logs', 'syslog', '--follow', '--grep', 'line', '--json', '--data', own], {
-      env: { ...process.env, TMPDIR: temporary },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const child = spawn(
+      process.execPath,
+      [MAIN, 'logs', 'syslog', '--follow', '--grep', 'line', '--json', '--data', own],
+      {
+        env: { ...process.env, TMPDIR: temporary },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
     let stdout = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text
@@ -375,7 +469,10 @@ test('it follows: each record once, through rotation and conversion, and ends we
     await expect.poll(seen, { timeout: 20_000 }).toBe(6)
     child.kill('SIGINT')
     expect(await ended(child)).toBe(0)
-    const messages = stdout.split('\n').slice(0, -1).map((text) => (JSON.parse(text) as { msg: string }).msg)
+    const messages = stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((text) => (JSON.parse(text) as { msg: string }).msg)
     expect(messages).toEqual(Array.from({ length: 6 }, (_, i) => `line ${i}`))
   } finally {
     await rm(own, { recursive: true, force: true })
@@ -391,10 +488,21 @@ test('raw Forward chunks answer before they are converted, one that came twice o
   try {
     const wal = await Wal.open({ data: own, now: () => NOW })
     const body = Buffer.concat([1, 2].map((n) => Buffer.from(encode([Math.floor(NOW / 1000), { n }]))))
-    const forward = { tag: 'app.test', mode: 'packed', chunk: 'bm90IGEgcmVhbCB1dWlkLi4=', senderAddress: '192.0.2.9' } as const
+    const forward = {
+      tag: 'app.test',
+      mode: 'packed',
+      chunk: 'bm90IGEgcmVhbCB1dWlkLi4=',
+      senderAddress: '192.0.2.9',
+    } as const
     for (let i = 0; i < 2; i++) await wal.append({ encoding: 'forward', forward }, body)
     await wal.close()
-    const args = ['query', "SELECT tag, sum((record->>'n')::INT) AS n FROM events GROUP BY 1", '--json', '--data', own]
+    const args = [
+      'query',
+      "SELECT tag, sum((record->>'n')::INT) AS n FROM events GROUP BY 1",
+      '--json',
+      '--data',
+      own,
+    ]
     const { stdout } = await run([process.execPath, MAIN, ...args], { env: { TMPDIR: temporary } })
     expect(stdout).toBe('{"tag":"app.test","n":3}\n')
   } finally {
@@ -411,7 +519,9 @@ test('a file of an older release, without a column, answers too', async () => {
     const connection = await (await DuckDBInstance.create()).connect()
     const directory = join(own, 'archive/site=home/kind=container/date=2025-01-01')
     await mkdir(directory, { recursive: true })
-    await connection.run(`COPY (SELECT TIMESTAMP '2025-01-01' AS "time", 'old' AS containerName) TO '${directory}/day-0000000001.parquet' (FORMAT parquet)`)
+    await connection.run(
+      `COPY (SELECT TIMESTAMP '2025-01-01' AS "time", 'old' AS containerName) TO '${directory}/day-0000000001.parquet' (FORMAT parquet)`,
+    )
     const args = ['logs', 'container', '--json', '--data', own]
     const { stdout } = await run([process.execPath, MAIN, ...args], { env: { TMPDIR: temporary } })
     expect(stdout).toBe(
@@ -425,7 +535,10 @@ test('a file of an older release, without a column, answers too', async () => {
 test('a directory without records is said to be one', async () => {
   const own = await mkdtemp(join(tmpdir(), 'query-none-'))
   const { stderr, code } = await run([process.execPath, MAIN, 'logs', 'dns', '--data', own])
-  expect({ stderr, code }).toMatchObject({ stderr: expect.stringContaining('neither archive/ nor wal/') as unknown, code: 1 })
+  expect({ stderr, code }).toMatchObject({
+    stderr: expect.stringContaining('neither archive/ nor wal/') as unknown,
+    code: 1,
+  })
   await rm(own, { recursive: true })
 })
 

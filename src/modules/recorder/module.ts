@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { FilePath, HostLabel } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
 import { NFLOG_GROUP, PATHS } from '../../router/paths.ts'
+import { ArchiveConfig, archiveMounts, archiveSettings, checkArchive } from './archive-config.ts'
 import {
   checkForward,
   ForwardConfig,
@@ -42,6 +43,7 @@ export const recorder = defineModule({
       "The name of this place in the archive (site=…); default: the router's hostname",
     ),
     netflow: NetflowConfig.prefault({}).describe('Where NetFlow v5, v9 and IPFIX are taken'),
+    archive: ArchiveConfig.prefault({}),
     docker_root: FilePath.default('/var/lib/docker').describe("Docker's data-root"),
     forward: ForwardConfig.prefault({}).describe("The server of Fluentd's Forward protocol"),
   }),
@@ -52,17 +54,23 @@ export const recorder = defineModule({
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),
     ...checkForward(config.forward, router),
+    ...checkArchive(config.archive, config.max_bytes),
   ],
   imageSources: [
     'src/recorder',
     'node_modules/koffi',
     'node_modules/@koromix/koffi-linux-x64',
     'node_modules/@koromix/koffi-linux-arm64',
+    'node_modules/aws4fetch',
     'node_modules/@duckdb/node-api',
     'node_modules/@duckdb/node-bindings',
     'node_modules/@duckdb/node-bindings-linux-x64',
     'node_modules/@duckdb/node-bindings-linux-arm64',
   ],
+  hostFiles: ({ archive: { s3 } }) =>
+    s3?.credentials_file === undefined
+      ? []
+      : [{ key: ['archive', 's3', 'credentials_file'], path: s3.credentials_file, secret: true }],
   build({ config, router }) {
     const containers = `${config.docker_root.replace(/\/+$/, '')}/containers`
     return {
@@ -86,6 +94,7 @@ export const recorder = defineModule({
               live: `${RUN}/devices.json`,
               networks: router.networks.map(({ name, device }) => ({ name, device })),
             },
+            archive: archiveSettings(config.archive, config.max_bytes),
           }),
         },
       ],
@@ -119,6 +128,7 @@ export const recorder = defineModule({
             { kind: 'host', source: containers, target: '/docker/containers' },
             { kind: 'host', source: `${PATHS.run}/agent`, target: AGENT },
             ...forwardMounts(config.forward),
+            ...archiveMounts(config.archive),
           ],
           health: {
             test: ['/usr/local/bin/node', 'src/recorder/health.ts', SETTINGS],

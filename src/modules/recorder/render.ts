@@ -22,6 +22,7 @@ interface Settings {
     readonly live: string
     readonly networks: readonly { readonly name: string; readonly device: string }[]
   }
+  readonly archive: object
 }
 
 /** recorder.json: JSON has no comments, so the notice is a key that the recorder does not read. */

@@ -6,6 +6,7 @@ import { listArchive } from './files.ts'
 import { type PassMessage, zeroPass } from './messages.ts'
 import { runPass } from './pass.ts'
 import { lockPass } from './pass-lock.ts'
+import type { UploadReport } from './upload.ts'
 
 /*
  * One pass of the archive, in a process of its own: `main.ts SETTINGS.json trusted|doubted`, where the last says whether
@@ -20,18 +21,17 @@ if (settingsPath === undefined || (clock !== 'trusted' && clock !== 'doubted')) 
 // Our parent's end of the pipe: without it nobody counts what we do.
 process.stdin.resume().once('end', () => process.exit(1))
 setPriority(constants.priority.PRIORITY_LOW)
-const { data, site, retentionDays, maxBytes } = parseSettings(await readFile(settingsPath, 'utf8'))
+const settings = parseSettings(await readFile(settingsPath, 'utf8'))
+const { data } = settings
 const counts = zeroPass()
 const say = (message: PassMessage): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
 let failure: string | undefined
+let upload: UploadReport | undefined
 try {
   if (!(await lockPass(data))) throw new Error('another pass is running')
-  await runPass(
+  upload = await runPass(
     {
-      data,
-      site,
-      retentionDays,
-      maxBytes,
+      ...settings,
       clockTrusted: clock === 'trusted',
       onProgress: (counts) => say({ counts }),
     },
@@ -47,6 +47,7 @@ say({
   stored: { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) },
   // Linux gives kibibytes.
   peakBytes: process.resourceUsage().maxRSS * 1024,
+  ...(upload && { upload }),
   ...(failure !== undefined && { error: failure }),
 })
 process.stdin.destroy()

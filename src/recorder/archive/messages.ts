@@ -1,3 +1,5 @@
+import type { UploadReport } from './upload.ts'
+
 /** What became of a segment's records. */
 export interface Converted {
   rows: number
@@ -33,6 +35,8 @@ export interface PassMessage {
   readonly stored?: { readonly files: number; readonly bytes: number }
   /** In the last message: the most memory that the pass had resident. */
   readonly peakBytes?: number
+  /** In the last message, when there is a bucket. */
+  readonly upload?: UploadReport
   /** In the last message: why the pass failed. */
   readonly error?: string
 }

@@ -11,6 +11,11 @@ import { Engine } from './engine.ts'
 import { listArchive } from './files.ts'
 import type { Converted, PassCounts } from './messages.ts'
 import { chooseExpired, removeFiles, storedFiles } from './retention.ts'
+import type { ArchiveSettings } from './settings.ts'
+import { type UploadReport, uploadArchive } from './upload.ts'
+import { isUploaded } from './upload-due.ts'
+import { chooseOverflow, noteExpired, removeReleased } from './upload-expire.ts'
+import { targetOf, UploadState } from './upload-state.ts'
 
 export interface PassOptions {
   /** The recorder's data directory. */
@@ -18,6 +23,7 @@ export interface PassOptions {
   readonly site: string
   readonly retentionDays: number
   readonly maxBytes: number
+  readonly archive: ArchiveSettings
   /** The wall clock may decide what is too old (ClockTrust). */
   readonly clockTrusted: boolean
   /** Called whenever a step is done: a pass that is silent for long hangs. */
@@ -27,14 +33,18 @@ export interface PassOptions {
 
 /**
  * One pass of the archive: finishes what a crash interrupted, converts the closed segments in order, merges the days
- * that are over. Throws what stopped it; `counts` holds what was done until then.
+ * that are over, brings what is due to the bucket when there is one. Throws what stopped it; `counts` holds what was done
+ * until then.
  */
-export async function runPass(options: PassOptions, counts: PassCounts): Promise<void> {
+export async function runPass(options: PassOptions, counts: PassCounts): Promise<UploadReport | undefined> {
   const { data, site, retentionDays, now = Date.now } = options
+  const { format, s3 } = options.archive
   const onProgress = (): void => options.onProgress?.(counts)
   await mkdir(stateDirectory(data), { recursive: true, mode: 0o750 })
   await recover(data)
   await rm(temporaryDirectory(data), { recursive: true, force: true })
+  const state = s3 && (await UploadState.open(data, targetOf(format, s3)))
+  if (state) await removeReleased(data, state)
   const engine = await Engine.start(join(temporaryDirectory(data), 'duckdb'))
   try {
     const attempts = new AttemptCounter(data)
@@ -53,14 +63,18 @@ export async function runPass(options: PassOptions, counts: PassCounts): Promise
       counts.segments += 1
       onProgress()
     }
-    await expire(options, counts)
+    await expire(options, state, counts)
     for (const partition of partitionsOf(await listArchive(data))) {
       if (!isDue(partition, now())) continue
       await mergeDay(engine, data, partition, onProgress)
       counts.days += 1
       onProgress()
     }
-    await expire(options, counts)
+    const upload =
+      state &&
+      (await uploadArchive({ data, site, format, s3, state, engine, env: process.env, now, onProgress }))
+    await expire(options, state, counts)
+    return upload
   } finally {
     engine.close()
     await rm(temporaryDirectory(data), { recursive: true, force: true })
@@ -69,16 +83,17 @@ export async function runPass(options: PassOptions, counts: PassCounts): Promise
 
 /** Deletes what is too old or too much: before days are merged as well, since that needs room. */
 async function expire(
-  { data, retentionDays, maxBytes, clockTrusted, now = Date.now }: PassOptions,
+  { data, retentionDays, maxBytes, archive, clockTrusted, now = Date.now }: PassOptions,
+  state: UploadState | undefined,
   counts: PassCounts,
 ): Promise<void> {
   const logged = (await closedSegments(data)).reduce((sum, { bytes }) => sum + bytes, 0)
+  const files = await storedFiles(data, (file) => state !== undefined && !isUploaded(file, state.get(file)))
+  const given = chooseOverflow(files, archive.spoolBytes)
   const limits = { retentionDays, maxBytes: Math.max(0, maxBytes - logged) }
-  const expired = chooseExpired(
-    await storedFiles(data, () => false),
-    limits,
-    clockTrusted ? now() : undefined,
-  )
+  const kept = files.filter((file) => !given.includes(file))
+  const expired = [...given, ...chooseExpired(kept, limits, clockTrusted ? now() : undefined)]
+  if (state) await noteExpired(state, expired)
   await removeFiles(expired)
   counts.deletedFiles += expired.length
   counts.deletedBytes += expired.reduce((sum, { bytes }) => sum + bytes, 0)

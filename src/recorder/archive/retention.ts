@@ -1,6 +1,6 @@
 import { rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { archiveDirectory, quarantineDirectory } from '../layout.ts'
+import { archiveDirectory, type Partition, quarantineDirectory } from '../layout.ts'
 import { type ArchivedFile, listArchive, namesIn } from './files.ts'
 import { dateOf } from './filing.ts'
 
@@ -12,6 +12,8 @@ export interface StoredFile {
   readonly date: string
   readonly sequence: number
   readonly bytes: number
+  /** Absent in the quarantine. */
+  readonly partition?: Partition
   /** It is to be uploaded and is not yet: only want of room deletes it. */
   readonly waits: boolean
 }
@@ -76,6 +78,7 @@ export async function storedFiles(
     date: file.date,
     sequence: file.sequence,
     bytes: file.bytes,
+    partition: { site: file.site, kind: file.kind, date: file.date },
     waits: waits(file),
   }))
   for (const name of await namesIn(quarantineDirectory(data))) {

@@ -8,6 +8,7 @@ import { describe, log } from '../log.ts'
 import { closedSegments } from '../wal/closed-segments.ts'
 import { ClockTrust } from './clock-trust.ts'
 import { type PassCounts, type PassMessage, zeroPass } from './messages.ts'
+import type { UploadReport } from './upload.ts'
 
 const TICK_MS = 60_000
 /** Days, retention and uploads are looked at this often, even when nothing came. */
@@ -37,6 +38,8 @@ export interface ArchiveStatus {
   readonly lastPass?: { readonly time: string; readonly milliseconds: number; readonly peakBytes: number }
   /** What the archive holds, as the last pass saw it. */
   readonly stored?: { readonly files: number; readonly bytes: number }
+  /** How the last pass got on with the bucket, when there is one. */
+  readonly upload?: UploadReport
   /** Why the last pass failed; absent when it did not. */
   readonly error?: string
 }
@@ -60,6 +63,7 @@ export class ArchiveSupervisor {
   #last: ArchiveStatus['lastPass']
   #peakBytes = 0
   #stored: ArchiveStatus['stored']
+  #upload: UploadReport | undefined
   #error: string | undefined
   #child: ChildProcess | undefined
   #running: Promise<void> | undefined
@@ -89,6 +93,7 @@ export class ArchiveSupervisor {
       counts: this.#counts,
       ...(this.#last && { lastPass: this.#last }),
       ...(this.#stored && { stored: this.#stored }),
+      ...(this.#upload && { upload: this.#upload }),
       ...(this.#error !== undefined && { error: this.#error }),
     }
   }
@@ -175,6 +180,7 @@ export class ArchiveSupervisor {
       }
       before = message.counts
       this.#stored = message.stored ?? this.#stored
+      this.#upload = message.upload ?? this.#upload
       this.#peakBytes = message.peakBytes ?? this.#peakBytes
       failure = message.error ?? failure
     })
