@@ -140,7 +140,15 @@ async function convert(into = data): Promise<void> {
     deletedBytes: 0,
   }
   await runPass(
-    { data: into, site: 'home', retentionDays: 3650, maxBytes: 2 ** 40, clockTrusted: true, now: () => NOW },
+    {
+      data: into,
+      site: 'home',
+      archive: { format: 'parquet', spoolBytes: 2 ** 40 },
+      retentionDays: 3650,
+      maxBytes: 2 ** 40,
+      clockTrusted: true,
+      now: () => NOW,
+    },
     counts,
   )
 }
