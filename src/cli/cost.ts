@@ -34,7 +34,7 @@ export function costCommand(): Command {
       const measured = existsSync(options.data) ? await measure(options.data, Date.now()) : undefined
       if (!measured) {
         if (options.json) process.stdout.write(`${JSON.stringify({ measured: null })}\n`)
-        else process.stdout.write('Nothing is archived yet: look again in half an hour.\n')
+        else process.stdout.write('Nothing is recorded yet.\n')
         return
       }
       const { region, prices } = pricesFor(s3?.region, own)

@@ -1,7 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { Wal } from '../wal/wal.ts'
 import { bills, overBudget } from './bill.ts'
 import { describeCost } from './describe-cost.ts'
-import { rates } from './measure.ts'
+import { measure, rates } from './measure.ts'
 import { pricesFor } from './prices.ts'
 
 const MiB = 2 ** 20
@@ -35,11 +39,27 @@ describe('the rates', () => {
   })
 })
 
+it('counts what is in the log only, so that a bill is there from the first minute', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'cost-'))
+  const wal = await Wal.open({ data })
+  const lines = Buffer.from('{"time":"2026-11-24T12:00:00Z","msg":"hello"}\n'.repeat(100))
+  await wal.append({ encoding: 'ndjson', kind: 'syslog', rows: 100 }, lines)
+  await wal.append({ encoding: 'none' }, Buffer.alloc(0))
+  await wal.close()
+  const measured = await measure(data, Date.now())
+  await rm(data, { recursive: true })
+  expect(Object.keys(measured?.kinds ?? {})).toEqual(['syslog'])
+  expect(measured?.logBytes).toBeGreaterThan(20)
+  expect(measured?.logBytes).toBeLessThan(lines.length / 10)
+  expect(measured?.storedBytes).toBe(measured?.logBytes)
+})
+
 describe('the bill', () => {
   // The article: a GB a year; after ten years 10 GB at $0.025, "a little less than 30 yen" then.
   const measured = {
     kinds: { dns: { bytesPerDay: 2 ** 30 / 365.25, putsPerDay: 0, getsPerDay: 0 } },
     storedBytes: 0,
+    logBytes: 0,
     days: 30,
     until: '2026-11-23',
     requestsCounted: true,

@@ -40,6 +40,9 @@ export function describeCost(cost: Cost): string {
   return [
     `A day of records (${period})`,
     ...table([['kind', 'bytes', 'PUT', 'GET'], ...kinds]),
+    ...(measured.logBytes > 0
+      ? [`${size(measured.logBytes)} of it wait for their conversion, and are counted as zstd takes them`]
+      : []),
     ...(measured.requestsCounted ? [] : ['requests: not counted yet, one PUT an hour and kind is assumed']),
     '',
     `A month of S3 Standard in ${region}${bucket ? '' : ', if you had a bucket (modules.recorder.archive.s3)'}`,

@@ -5,6 +5,7 @@ import { dateOf } from '../archive/filing.ts'
 import { type PartitionUpload, readUploads } from '../archive/upload-state.ts'
 import { readUsage, type UsageDays } from '../archive/usage.ts'
 import { partitionPath } from '../layout.ts'
+import { type DayBytes, logBytes } from './log-bytes.ts'
 
 export interface KindRate {
   readonly bytesPerDay: number
@@ -18,6 +19,8 @@ export interface Measure {
   readonly kinds: Readonly<Record<string, KindRate>>
   /** Everything that is kept now: in the bucket, and here what is not there yet. */
   readonly storedBytes: number
+  /** Of them, what waits in the log for its conversion: about, before it is Parquet. */
+  readonly logBytes: number
   /** Whole days that were looked at; 0: only a part of today, of which a day was made. */
   readonly days: number
   /** The last of them, or today. */
@@ -26,24 +29,20 @@ export interface Measure {
   readonly requestsCounted: boolean
 }
 
-interface DayBytes {
-  readonly kind: string
-  readonly date: string
-  readonly bytes: number
-}
-
 const DAY_MS = 86_400_000
 const WINDOW_DAYS = 30
 const LEAST_MS = 15 * 60_000
 /** Once an hour, and once sorted. */
 const PUTS_PER_DAY = 25
 
-/** What the archive of a data directory grows by in a day, from its files and counts; undefined while there is nothing. */
+/** What the records of a data directory grow by in a day, from files, log and counts; undefined while there are none. */
 export async function measure(data: string, now: number): Promise<Measure | undefined> {
   const partitions = partitionsOf(await listArchive(data))
   const bytes = dayBytes(partitions, await readUploads(data))
+  const waiting = await logBytes(data)
   const began = await stat(data).then(({ birthtimeMs }) => birthtimeMs)
-  return rates(bytes, await readUsage(data), now, began)
+  const measured = rates([...bytes, ...waiting], await readUsage(data), now, began)
+  return measured && { ...measured, logBytes: waiting.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
 
 /** A partition's size is its objects'; that of its files where the bucket has none. */
@@ -70,7 +69,7 @@ export function rates(
   usage: UsageDays,
   now: number,
   began: number,
-): Measure | undefined {
+): Omit<Measure, 'logBytes'> | undefined {
   const storedBytes = all.reduce((sum, { bytes }) => sum + bytes, 0)
   if (storedBytes === 0) return undefined
   const today = dateOf(now)
