@@ -33,6 +33,9 @@ async function problem({ path, secret }: HostFile): Promise<Pick<Issue, 'message
   if (typeof info === 'string')
     return { message: `${path} is not there (${info})`, fix: 'write that file, or correct the path' }
   if (!info.isFile()) return { message: `${path} is not a file`, fix: 'name a file' }
+  // Containers run as uid 0 without the capability to read what belongs to others.
+  if (secret && info.uid !== 0)
+    return { message: `${path} belongs to user ${info.uid}`, fix: `chown root ${path}` }
   const mode = info.mode & 0o777
   if (secret && (mode & 0o077) !== 0)
     return {

@@ -33,6 +33,8 @@ export function describeStatus(status: RouterStatus): string {
     const { segments, rows: lost } = recorder.log.dropped
     if (segments > 0)
       rows.push(['!', 'records', '', `${lost} deleted unconverted: the log was over its budget`])
+    const { upload } = recorder.archive
+    if (upload) rows.push([mark(upload.problem === undefined), 'bucket', '', uploadWords(upload)])
     for (const [source, counts] of Object.entries(recorder.sources)) {
       const { received, stored, dropped, malformed } = counts
       const words = `${received} received, ${stored} stored, ${dropped} dropped, ${malformed} malformed`
@@ -44,6 +46,15 @@ export function describeStatus(status: RouterStatus): string {
       ? 'as router.yaml says'
       : `${status.pendingSteps} changes wait: see "sekisho plan"`
   return `${status.hostname}: ${generation}, ${pending}\n\n${table(rows)}`
+}
+
+type Upload = NonNullable<NonNullable<RouterStatus['recorder']>['archive']['upload']>
+
+function uploadWords({ problem, waiting, dropped }: Upload): string {
+  const lost = dropped.files === 0 ? [] : [`${dropped.files} files given up unsent: the spool was full`]
+  return [problem ?? 'has everything that is due', ...(waiting > 0 ? [`${waiting} wait`] : []), ...lost].join(
+    '; ',
+  )
 }
 
 function mark(good: boolean): string {

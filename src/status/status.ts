@@ -41,8 +41,15 @@ const Agent = z.object({
   names: z.object({ count: z.number(), leases: z.number() }).optional(),
   jobs: z.record(z.string(), z.object({ ok: z.boolean(), lastError: z.string().optional() })),
 })
+/** How the archive gets on with its bucket. */
+const Upload = z.object({
+  waiting: z.number(),
+  dropped: z.object({ files: z.number(), bytes: z.number() }),
+  problem: z.string().optional(),
+})
 const Recorder = z.object({
   storeError: z.string().optional(),
+  archive: z.object({ upload: Upload.optional() }),
   log: z.object({ dropped: z.object({ segments: z.number(), rows: z.number() }) }),
   sources: z.record(z.string(), Counts),
 })

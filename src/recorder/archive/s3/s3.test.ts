@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { backOff, mayTry } from './back-off.ts'
-import { addressOf } from './client.ts'
+import { addressOf, S3Client } from './client.ts'
 import { broken, judge } from './failure.ts'
 import { parseList } from './list.ts'
 import { policyFor } from './policy.ts'
@@ -28,6 +28,18 @@ describe('the address of an object', () => {
   ])('%j', (more, expected) => {
     expect(addressOf({ ...SETTINGS, ...more }, 'logs/site=gate/day.parquet').href).toBe(expected)
   })
+})
+
+it('refuses what one request may not bring, before it asks', async () => {
+  const credentials = { accessKeyId: 'a', secretAccessKey: 'b' }
+  const asked: string[] = []
+  const client = new S3Client({ settings: SETTINGS, credentials, onRequest: (name) => asked.push(name) })
+  const hash = { bytes: 6 * 2 ** 30, sha256: '', md5: '' }
+  await expect(client.putFile('x', '/nowhere', hash)).rejects.toMatchObject({
+    kind: 'user',
+    message: 'PUT x: 6.0 GiB is more than the 5 GiB that one request may bring',
+  })
+  expect(asked).toEqual([])
 })
 
 describe('the pause after failures', () => {
