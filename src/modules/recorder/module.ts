@@ -51,7 +51,7 @@ export const recorder = defineModule({
   }),
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),
-    ...checkForward(config.forward, router),
+    ...checkForward(config.forward, router, [PORT, config.netflow.port]),
   ],
   imageSources: [
     'src/recorder',

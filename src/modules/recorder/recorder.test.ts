@@ -69,6 +69,7 @@ it('warns of a network whose hosts may all send events, and wants a key for user
   expect(issues({})).toEqual([])
   expect(issues({ networks: ['home'], ...key })).toEqual([])
   expect(issues({ networks: ['home'] })).toEqual([['networks', 'warning']])
+  expect(issues({ port: 2055 })).toEqual([['port', 'error']])
   expect(issues({ networks: ['attic'], ...key })).toEqual([['networks.0', 'error']])
   expect(issues({ users_file: '/etc/sekisho/secrets/users' })).toEqual([['users_file', 'error']])
 })
