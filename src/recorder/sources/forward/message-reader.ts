@@ -115,6 +115,7 @@ export class MessageReader {
     const size = at > this.#filled ? Math.max(needed, Math.min(at + owed + 256, needed * 4)) : needed * 2
     const larger = Buffer.allocUnsafeSlow(size)
     held.copy(larger, 0, 0, this.#filled)
+    freeMemory(held.buffer)
     this.#held = larger
     return larger
   }
