@@ -19,6 +19,8 @@ import { Wal } from '../src/recorder/wal/wal.ts'
 /** Fluentd with require_ack_response into a file buffer, events of 328 bytes, one core: the range that was measured. */
 const FLUENTD_EVENTS_PER_SECOND = [74_000, 88_000] as const
 const EVENT_BYTES = 328
+/** As the recorder's image starts it. */
+const LIMITS = ['--max-old-space-size=96', '--max-semi-space-size=4']
 const ADDRESS = '127.0.0.1'
 const PORT = 24_290
 
@@ -79,7 +81,7 @@ function result(name: string, perSecond: number, perCoreSecond: number): Result 
 /** Receiver and sender, a process each. */
 async function receive(name: CaseName, seconds: number): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-forward-'))
-  const receiver = fork(import.meta.filename, ['receiver', directory])
+  const receiver = fork(import.meta.filename, ['receiver', directory], { execArgv: LIMITS })
   const sender = fork(import.meta.filename, ['sender', name, String(seconds)])
   try {
     await once(receiver, 'message')

@@ -23,10 +23,16 @@ export const ForwardConfig = z.strictObject({
 })
 export type ForwardConfig = z.output<typeof ForwardConfig>
 
-/** Unknown networks, users without a key, and a network in which anybody may send. */
-export function checkForward(config: ForwardConfig, router: Router): Issue[] {
+/** Unknown networks, a port that another source has, users without a key, and a network in which anybody may send. */
+export function checkForward(config: ForwardConfig, router: Router, taken: readonly number[]): Issue[] {
   const path = ['modules', 'recorder', 'forward']
   const issues = checkNetworks(config.networks, router, path)
+  if (taken.includes(config.port))
+    issues.push({
+      path: [...path, 'port'],
+      message: `the recorder has port ${config.port} for something else`,
+      fix: 'choose another port, like 24224',
+    })
   if (config.users_file !== undefined && config.shared_key_file === undefined)
     issues.push({
       path: [...path, 'users_file'],

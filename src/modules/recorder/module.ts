@@ -53,7 +53,7 @@ export const recorder = defineModule({
   }),
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),
-    ...checkForward(config.forward, router),
+    ...checkForward(config.forward, router, [PORT, config.netflow.port]),
     ...checkArchive(config.archive, config.max_bytes),
   ],
   imageSources: [

@@ -4,7 +4,7 @@ import { duplicateKey } from './duplicate-key.ts'
 
 /** What of the write-ahead log we need. */
 export interface ChunkLog {
-  /** Resolves when the frame is on the disk. */
+  /** Resolves when the frame is on the disk: nothing reads the body any more then. */
   append(meta: Omit<FrameMeta, 'at'>, body: Buffer): Promise<void>
   /** Whether `append` would refuse. */
   readonly full: boolean

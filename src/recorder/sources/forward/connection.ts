@@ -5,6 +5,7 @@ import { log } from '../../log.ts'
 import type { ForwardChunk } from '../../wal/frame.ts'
 import type { ChunkStore } from './chunk-store.ts'
 import { encode } from './encode.ts'
+import { freeMemory } from './free-memory.ts'
 import { answerPing, type Challenge, type Credentials, helo } from './handshake.ts'
 import type { Holder, MemoryGate } from './memory-gate.ts'
 import { type Message, parseMessage } from './message.ts'
@@ -124,7 +125,8 @@ export class Connection implements Holder {
     if (message.mode === 'message') await this.#gather(message, message.entries)
     else {
       await this.#flush()
-      await this.#store(message, message.mode, message.entries)
+      const memory = this.#reader.ownsMemory ? bytes.buffer : undefined
+      await this.#store(message, message.mode, message.entries, memory)
     }
     return true
   }
@@ -161,10 +163,12 @@ export class Connection implements Holder {
     await this.#store({ tag: batch.tag, count }, 'packed', Buffer.concat(batch.pieces))
   }
 
+  /** `memory` is the entries' alone: it is given back when they are on the disk. */
   async #store(
     { tag, chunk, count }: Pick<Message, 'tag' | 'chunk' | 'count'>,
     mode: ForwardChunk['mode'],
     entries: Buffer,
+    memory?: ArrayBufferLike,
   ): Promise<void> {
     const { store, signal } = this.#shared
     if (chunk !== undefined) this.#acknowledges = true
@@ -181,6 +185,7 @@ export class Connection implements Holder {
     }
     const stored = store.store(forward, entries, count)
     this.#stored = stored
+    if (memory) void stored.then(() => freeMemory(memory))
     if (chunk === undefined) return
     void stored.then((ok) => {
       if (ok && this.#socket.writable) this.#socket.write(encode({ ack: chunk }))

@@ -1,3 +1,4 @@
+import { freeMemory } from './free-memory.ts'
 import { Skimmer } from './skim.ts'
 
 /** The least that is asked for to gather a message. */
@@ -15,8 +16,13 @@ export class MessageReader {
   /** The beginning of a message that is not whole yet. */
   #held: Buffer | undefined
   #filled = 0
+  /** The last piece, whole, and whether a message shares its memory. */
+  #whole: Buffer = Buffer.alloc(0)
+  #shared = false
   /** The piece of which bytes were held last, from the first of them. */
   #taken: Buffer = Buffer.alloc(0)
+  /** The message that next() gave last has its memory, from its first byte on, to itself. */
+  ownsMemory = false
   /** Why the stream cannot be followed any further: close it. */
   broken: string | undefined
 
@@ -30,15 +36,25 @@ export class MessageReader {
     return this.#filled
   }
 
-  /** Takes bytes; ask next() for messages until there is none. The messages may share the piece's memory. */
+  /** Takes bytes for good; ask next() for messages until there is none. The messages may share the piece's memory. */
   push(piece: Buffer): void {
     this.#piece = this.#piece.length === 0 ? piece : Buffer.concat([this.#piece, piece])
+    this.#whole = this.#piece
+    this.#shared = false
   }
 
   /** The next whole message. */
   next(): Buffer | undefined {
-    if (this.broken !== undefined || this.#piece.length === 0) return undefined
-    return this.#held ? this.#goOn(this.#held) : this.#begin()
+    if (this.broken !== undefined) return undefined
+    const message = this.#piece.length === 0 ? undefined : this.#held ? this.#goOn(this.#held) : this.#begin()
+    if (!message) this.#freePiece()
+    return message
+  }
+
+  /** What was copied from the piece is all that is needed of it, unless it shares its memory with others. */
+  #freePiece(): void {
+    const { byteLength, buffer } = this.#whole
+    if (!this.#shared && this.#piece.length === 0 && byteLength === buffer.byteLength) freeMemory(buffer)
   }
 
   #begin(): Buffer | undefined {
@@ -48,6 +64,8 @@ export class MessageReader {
       this.#check()
       this.#skimmer.reset()
       this.#piece = piece.subarray(end)
+      this.#shared = true
+      this.ownsMemory = false
       return this.broken === undefined ? piece.subarray(0, end) : undefined
     }
     if (!this.#check()) return undefined
@@ -77,6 +95,7 @@ export class MessageReader {
       this.#skimmer.reset()
       this.#held = undefined
       this.#filled = 0
+      this.ownsMemory = true
       return target.subarray(0, end)
     }
   }
@@ -96,6 +115,7 @@ export class MessageReader {
     const size = at > this.#filled ? Math.max(needed, Math.min(at + owed + 256, needed * 4)) : needed * 2
     const larger = Buffer.allocUnsafeSlow(size)
     held.copy(larger, 0, 0, this.#filled)
+    freeMemory(held.buffer)
     this.#held = larger
     return larger
   }
