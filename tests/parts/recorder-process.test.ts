@@ -252,6 +252,12 @@ it('goes on over a full disk: senders that can wait lose nothing, datagrams wait
 it('takes syslog over TCP and UDP, and counts what is none', async () => {
   await start()
   await healthy()
+  // What start.ts got for both with the capability it had; the kernel doubles it.
+  const room = Object.entries((await status()).sources).map(([name, { details }]) => [
+    name,
+    details.receiveBuffer,
+  ])
+  expect(Object.fromEntries(room)).toMatchObject({ syslog: 2 ** 25, netflow: 2 ** 26 })
   await script(`
     import { connect } from 'node:net'
     import { createSocket } from 'node:dgram'

@@ -1,11 +1,11 @@
 import { type Counts, zeroCounts } from '../../counters.ts'
-import { log } from '../../log.ts'
+import { describe, log } from '../../log.ts'
 import type { Wal } from '../../wal/wal.ts'
 import type { Writer } from '../../wal/writer.ts'
 import type { Source } from '../source.ts'
 import { UdpReader, type UdpTaker } from '../udp-reader.ts'
 import type { UdpSocket } from '../udp-socket.ts'
-import { decodeNetflow } from './decode.ts'
+import { type Decoded, decodeNetflow } from './decode.ts'
 import { Exporters } from './exporters.ts'
 import type { DatedRecord, Header } from './record.ts'
 
@@ -81,8 +81,7 @@ export class NetflowSource implements Source, UdpTaker {
   }
 
   take(datagram: Buffer, socket: UdpSocket): void {
-    const decoded = decodeNetflow(datagram, socket.sender(), this.#exporters, Date.now())
-    const { records, malformed, unreadable, missing, options, withdrawals } = decoded
+    const { records, malformed, unreadable, missing, options, withdrawals } = this.#decode(datagram, socket)
     this.counts.received += records.length + malformed + unreadable + missing
     this.counts.malformed += malformed
     this.counts.dropped += unreadable + missing
@@ -94,6 +93,16 @@ export class NetflowSource implements Source, UdpTaker {
     details.withdrawals += withdrawals
     this.#waiting = this.#waiting.concat(records)
     this.#offerWaiting()
+  }
+
+  #decode(datagram: Buffer, socket: UdpSocket): Decoded {
+    try {
+      return decodeNetflow(datagram, socket.sender(), this.#exporters, Date.now())
+    } catch (error) {
+      // A mistake of ours, that one datagram must not turn into silence.
+      log('netflow decode', `netflow: cannot decode a datagram: ${describe(error)}`)
+      return { records: [], malformed: 1, unreadable: 0, missing: 0, options: 0, withdrawals: 0 }
+    }
   }
 
   #offerWaiting(): void {

@@ -128,19 +128,25 @@ function address(cursor: Cursor, ipv4: number, ipv6: number): string | undefined
   return cursor.value(field) as string | undefined
 }
 
-/** A flow's start or end in microseconds since 1970; undefined when it cannot be told. */
+/** A flow's start or end in microseconds since 1970; undefined when it cannot be told, or is beyond all bounds. */
 function flowTime(
+  cursor: Cursor,
+  field: number,
+  header: Header,
+  domain: Pick<Domain, 'systemInitMs'>,
+): number | undefined {
+  const micros = cursor.micros(field) ?? relativeTime(cursor, field, header, domain)
+  return Number.isSafeInteger(micros) ? micros : undefined
+}
+
+function relativeTime(
   cursor: Cursor,
   field: number,
   header: Header,
   { systemInitMs }: Pick<Domain, 'systemInitMs'>,
 ): number | undefined {
-  const found = cursor.template.fields[field]
-  if (!found) return undefined
-  const absolute = cursor.micros(field)
-  if (absolute !== undefined) return absolute
   const value = Number(cursor.value(field))
-  switch (found.number) {
+  switch (cursor.template.fields[field]?.number) {
     case FLOW_START_DELTA:
     case FLOW_END_DELTA:
       // Before the export time of the header (RFC 5102 section 5.9).
