@@ -43,9 +43,12 @@ it('merges parts in slices: every row once, in order, whatever a name has of all
   expect(await sizeOf(engine, [output])).toEqual(size)
 
   const rows = await parquetRows(output)
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '~')
+  const number = (value: unknown): string =>
+    typeof value === 'number' ? String(value).padStart(5, '0') : '~'
   const keys = rows.map(
-    ({ sourceAddress: address, destinationTransportPort: port, time }) =>
-      `${String(address ?? '~')} ${port === null ? '~' : String(port).padStart(5, '0')} ${(time as Date).toISOString()}`,
+    ({ sourceAddress, destinationTransportPort, time }) =>
+      `${text(sourceAddress)} ${number(destinationTransportPort)} ${(time as Date).toISOString()}`,
   )
   // NULL is the greatest, and "~" is after all that is in an address.
   expect(keys).toEqual(keys.toSorted())
