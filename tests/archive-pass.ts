@@ -53,7 +53,7 @@ export interface Pass {
 
 /** Starts a pass as the recorder does; `enter` is a command that runs it elsewhere. */
 export function startPass(settings: string, enter: readonly string[] = [], clock = 'trusted'): Pass {
-  const [program, ...args] = [...enter, process.execPath, MAIN, settings, clock] as [string, ...string[]]
+  const [program = process.execPath, ...args] = [...enter, process.execPath, MAIN, settings, clock].values()
   const env = { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' }
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
   let text = ''
