@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bundle: async () => (await import('./bundle.ts')).bundleCommand(),
   install: async () => (await import('./install.ts')).installCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
+  bench: async () => (await import('./bench.ts')).benchCommand(),
   test: async () => (await import('./test.ts')).testCommand(),
 }
 

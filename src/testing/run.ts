@@ -17,7 +17,7 @@ const BIN = join(ROOT, 'node_modules')
 /** The linters; each is one test. */
 const LINTERS: Readonly<Record<string, readonly string[]>> = {
   biome: ['@biomejs/biome/bin/biome', 'check', '.'],
-  oxlint: ['oxlint/bin/oxlint', '--type-aware', '--deny-warnings', 'src', 'tests'],
+  oxlint: ['oxlint/bin/oxlint', '--type-aware', '--deny-warnings', 'src', 'tests', 'bench'],
   tsc: ['typescript/bin/tsc', '--noEmit'],
   knip: ['knip/bin/knip.js'],
 }

@@ -31,8 +31,8 @@ export class Engine {
     })
     const connection = await instance.connect()
     const engine = new Engine(instance, connection)
-    await engine.run("SET allocator_flush_threshold = '4MB'")
-    await engine.run("SET allocator_bulk_deallocation_flush_threshold = '4MB'")
+    await engine.run("SET allocator_flush_threshold = '1MB'")
+    await engine.run("SET allocator_bulk_deallocation_flush_threshold = '1MB'")
     return engine
   }
 

@@ -20,11 +20,12 @@ export async function mergeFiles(
   output: string,
   options: ParquetOptions,
   onProgress: () => void = () => undefined,
+  sliceBytes = SLICE_BYTES,
 ): Promise<Size> {
   const size = await sizeOf(engine, inputs)
   const order = sortColumns(kind).join(', ')
   const source = table(kind, inputs)
-  const count = Math.ceil(size.bytes / SLICE_BYTES)
+  const count = Math.ceil(size.bytes / sliceBytes)
   if (count <= 1) {
     check(
       await writeParquet(engine, `SELECT * FROM ${source} ORDER BY ${order}`, output, size, options),
