@@ -3,7 +3,7 @@ import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf, type Filter, missing } from '../recorder/query/filter.ts'
 import { findClient } from '../recorder/query/find-client.ts'
 import { writeLogs } from '../recorder/query/logs.ts'
-import { findPlace } from '../recorder/query/place.ts'
+import { findPlace, type Place } from '../recorder/query/place.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
 import { Session } from '../recorder/query/session.ts'
 import { parseWhen } from '../recorder/query/when.ts'
@@ -55,11 +55,11 @@ export function logsCommand(): Command {
     .option('--limit <n>', 'only the last n')
     .option('--follow', 'then go on with what comes')
     .action((kind: string | undefined, options: Options) =>
-      answering(async () => {
+      answering(async (signal) => {
         const format = formatOf(options)
         const place = findPlace(options.data)
         if (kind === undefined || !isKindName(kind)) {
-          await listKinds(place, kind)
+          await listKinds(place, kind, signal)
           return
         }
         const filter = filterOf(kind, options)
@@ -67,6 +67,7 @@ export function logsCommand(): Command {
           limits: { ...DEFAULT_LIMITS, timeoutMs: 3_600_000 },
           dates: datesOf(filter),
           window: filter,
+          signal,
         })
         try {
           const client = options.client === undefined ? undefined : await findClient(session, options.client)
@@ -81,18 +82,20 @@ export function logsCommand(): Command {
             format,
             write: writeOut,
             ...(limit !== undefined && { limit }),
-            ...(options.follow && { follow: untilInterrupted() }),
+            ...(options.follow && { follow: signal }),
             ...(width !== undefined && { width }),
           })
         } finally {
+          // Ctrl-C is how following ends.
+          if (options.follow && signal.reason === 'SIGINT') process.exitCode = 0
           session.close()
         }
       }),
     )
 }
 
-async function listKinds(place: ReturnType<typeof findPlace>, wrong: string | undefined): Promise<void> {
-  const session = await Session.open(place)
+async function listKinds(place: Place, wrong: string | undefined, signal: AbortSignal): Promise<void> {
+  const session = await Session.open(place, { signal })
   try {
     const counts = await session.run(['records'], 'SELECT kind, count(*) FROM records GROUP BY 1', (result) =>
       result.getRowsJS(),
@@ -151,12 +154,4 @@ function limitOf({ limit, follow, since }: Options): number | undefined {
   if (limit === undefined) return follow && since === undefined ? FOLLOW_LIMIT : undefined
   if (!/^\d{1,9}$/.test(limit)) throw new QueryProblem(`--limit ${limit} is no number`)
   return Number(limit)
-}
-
-/** Ctrl-C is how following ends: no error. */
-function untilInterrupted(): AbortSignal {
-  const controller = new AbortController()
-  process.removeAllListeners('SIGINT')
-  process.once('SIGINT', () => controller.abort())
-  return controller.signal
 }

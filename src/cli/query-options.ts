@@ -27,29 +27,39 @@ export function terminalWidth(): number | undefined {
 /** Writes to stdout no faster than it is read. */
 export function writeOut(text: string): Promise<void> {
   return new Promise((resolve) => {
-    if (process.stdout.write(text)) resolve()
-    else process.stdout.once('drain', resolve)
+    // Not 'drain': that never comes when the reader is gone.
+    process.stdout.write(text, () => resolve())
   })
 }
 
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+/** DuckDB ends a statement soon when it is asked to, and node waits for it at its end. */
+const GIVE_UP_MS = 3000
+
 /**
- * Runs what answers a question. A QueryProblem is said and makes the exit code 1; a reader that has read enough
- * (`| head`) ends it; so does a signal, and nothing is left behind.
+ * Runs what answers a question. A QueryProblem is said and makes the exit code 1. A signal aborts it, and so does a
+ * reader that has read enough (`| head`); either way nothing is left behind.
  */
-export async function answering(action: () => Promise<void>): Promise<void> {
+export async function answering(action: (ended: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController()
+  const end = (reason: string, code: number): void => {
+    if (controller.signal.aborted) return
+    process.exitCode = code
+    controller.abort(reason)
+    setTimeout(() => {
+      process.on('exit', () => process.kill(process.pid, 'SIGKILL'))
+      process.exit()
+    }, GIVE_UP_MS).unref()
+  }
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error
-    process.exit(0)
+    end('EPIPE', 0)
   })
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const)
-    process.on(signal, () => process.exit(code))
+  for (const [signal, code] of Object.entries(SIGNALS)) process.on(signal, () => end(signal, code))
   try {
-    await action()
+    await action(controller.signal)
   } catch (error) {
+    if (controller.signal.aborted) return
     if (!(error instanceof QueryProblem)) throw error
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 1

@@ -31,14 +31,14 @@ export function queryCommand(): Command {
     .option('--memory <bytes>', 'use at most so much memory', '512M')
     .addHelpText('after', '\nSHOW TABLES and DESCRIBE TABLE tell what there is. Times in SQL are UTC.')
     .action((sql: string, options: Options) =>
-      answering(async () => {
+      answering(async (signal) => {
         const format = formatOf(options)
         const limits = {
           ...DEFAULT_LIMITS,
           timeoutMs: durationOption('--timeout', options.timeout ?? ''),
           memoryBytes: bytesOption('--memory', options.memory ?? ''),
         }
-        const session = await Session.open(findPlace(options.data), { limits })
+        const session = await Session.open(findPlace(options.data), { limits, signal })
         const width = terminalWidth()
         const output = new Output({ format, write: writeOut, ...(width !== undefined && { width }) })
         try {

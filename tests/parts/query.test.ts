@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,9 @@ import { run } from '../../src/lib/run.ts'
 import { type PassCounts, zeroConverted } from '../../src/recorder/archive/messages.ts'
 import { runPass } from '../../src/recorder/archive/pass.ts'
 import { archiveFiles } from '../../src/recorder/query/archive-files.ts'
+import { findPlace } from '../../src/recorder/query/place.ts'
+import { QueryProblem } from '../../src/recorder/query/problem.ts'
+import { Session } from '../../src/recorder/query/session.ts'
 import { KINDS, type KindName } from '../../src/recorder/records/kinds.ts'
 import { Wal } from '../../src/recorder/wal/wal.ts'
 
@@ -278,6 +281,13 @@ describe('what strangers wrote', () => {
 })
 
 describe('query', () => {
+  let session: Session
+
+  beforeAll(async () => {
+    session = await Session.open(findPlace(data))
+  })
+  afterAll(() => session.close())
+
   test('knows the device of each record, also after the address moved', async () => {
     expect(await json('query', 'SELECT device, count(*) AS n FROM dns GROUP BY 1 ORDER BY 1')).toEqual([
       { device: 'laptop', n: 3 },
@@ -361,11 +371,37 @@ describe('query', () => {
     '',
     'SELEC',
   ])('refuses %s', async (sql) => {
-    const { stdout, stderr, code } = await sekisho('query', sql)
+    const refused = await session
+      .query(sql, (result) => result.getRows())
+      .then(String, (error: unknown) => error)
+    expect(refused).toBeInstanceOf(QueryProblem)
+    expect((refused as Error).message).not.toMatch(/root:|INTERNAL/)
+    expect(await session.query('SELECT count(*) FROM dns', (result) => result.getRowsJS())).toEqual([[6n]])
+  })
+
+  test('DuckDB itself has no way to a file, whatever the check lets through', async () => {
+    for (const sql of [
+      "FROM read_text('/etc/hostname')",
+      "COPY (SELECT 1) TO '/tmp/sekisho-evil.csv'",
+      "ATTACH '/tmp/sekisho-evil.db'",
+      'LOAD httpfs',
+      'SET threads = 1',
+    ]) {
+      const refused = await session
+        .run([], sql, (result) => result.getRows())
+        .then(String, (error: unknown) => error)
+      expect(String(refused)).toMatch(
+        /disabled by configuration|disabled through configuration|has been locked/,
+      )
+    }
+  })
+
+  test('says so on stderr and with its exit code', async () => {
+    const { stdout, stderr, code } = await sekisho('query', 'DROP VIEW dns')
     expect({ stdout, code }).toEqual({ stdout: '', code: 1 })
-    expect(stderr).not.toBe('')
-    expect(stderr).not.toMatch(/^\s+at /m)
-    expect(stderr).not.toContain('root:')
+    expect(stderr).toBe(
+      'only SELECT is allowed: records can be read and not changed. Fix: write SELECT … FROM …\n',
+    )
   })
 
   test('gives up when its time is over', async () => {
@@ -430,13 +466,20 @@ describe('nothing is left behind', () => {
     expect(await readdir(temporary)).toEqual([])
   })
 
+  const running: ReturnType<typeof spawn>[] = []
+  afterAll(() => {
+    for (const child of running) child.kill('SIGKILL')
+  })
+
   function endless(): ReturnType<typeof spawn> {
     const sql =
       'SELECT count(*) FROM dns, range(1e7::BIGINT) a, range(1e7::BIGINT) b WHERE a.range * b.range = 7'
-    return spawn(process.execPath, [MAIN, 'query', sql, '--data', data], {
+    const child = spawn(process.execPath, [MAIN, 'query', sql, '--data', data], {
       env: { ...process.env, TMPDIR: temporary },
       stdio: 'inherit',
     })
+    running.push(child)
+    return child
   }
 
   async function untilTemporary(): Promise<void> {
@@ -472,6 +515,7 @@ test('it follows: each record once, through rotation and conversion, and ends we
     await expect.poll(seen, { timeout: 20_000 }).toBe(1)
     for (let i = 1; i < 6; i++) {
       await record(OLD, { syslog: [line(i), { ...line(i), msg: 'other' }] }, own)
+      if (i > 3) await expect.poll(seen, { timeout: 20_000 }).toBe(i + 1)
       if (i % 2 === 0) await convert(own)
     }
     await expect.poll(seen, { timeout: 20_000 }).toBe(6)
@@ -549,6 +593,3 @@ test('a directory without records is said to be one', async () => {
   })
   await rm(own, { recursive: true })
 })
-
-void chmod
-void writeFile

@@ -18,6 +18,8 @@ export interface SessionOptions {
   readonly dates?: DateRange
   /** Of what is not in the archive yet, only this time need be looked at. */
   readonly window?: Window
+  /** Ends the statement that runs, and all that would come. */
+  readonly signal?: AbortSignal
 }
 
 const NOTHING: Sources = { archive: [], lines: [], uniform: true, site: '', retentionDays: 0 }
@@ -53,6 +55,7 @@ export class Session {
     const directories = [archiveDirectory(place.data), temporary.path]
     try {
       const database = await Database.open(directories, temporary.path, options.limits ?? DEFAULT_LIMITS)
+      options.signal?.addEventListener('abort', () => database.interrupt())
       return new Session(place, options, temporary, database)
     } catch (error) {
       temporary.remove()
@@ -94,10 +97,6 @@ export class Session {
     return this.#unconverted.ends(kind)
   }
 
-  interrupt(): void {
-    this.#database.interrupt()
-  }
-
   close(): void {
     this.#database.close()
     this.#temporary.remove()
@@ -113,6 +112,7 @@ export class Session {
       let taken = false
       try {
         await this.#refresh(views, device)
+        this.#options.signal?.throwIfAborted()
         return await this.#database.run(sql, (result) => {
           taken = true
           return take(result)

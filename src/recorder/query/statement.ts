@@ -48,13 +48,14 @@ export function checkStatement(serialized: string, known: ReadonlySet<string>): 
     throw new QueryProblem(parsed.error_message ?? 'the statement cannot be parsed')
   }
   if (parsed.statements?.length !== 1) throw new QueryProblem('one SELECT at a time is allowed')
-  const found: Found = { tables: new Set(), own: new Set(), device: false }
+  const found: Found = { tables: new Set(), own: new Set(), device: false, all: false }
   visit(parsed.statements[0], found)
   for (const name of found.tables) {
     if (!known.has(name) && !found.own.has(name))
       throw new QueryProblem(`there is no table "${name}". Fix: use one of ${[...known].join(', ')}`)
   }
-  return { tables: new Set([...found.tables].filter((name) => known.has(name))), device: found.device }
+  const tables = [...known].filter((name) => found.all || found.tables.has(name))
+  return { tables: new Set(tables), device: found.device }
 }
 
 interface Found {
@@ -62,6 +63,7 @@ interface Found {
   /** Names of WITH. */
   readonly own: Set<string>
   device: boolean
+  all: boolean
 }
 
 function visit(node: unknown, found: Found): void {
@@ -79,8 +81,10 @@ function look(node: Readonly<Record<string, unknown>>, found: Found): void {
   const { type } = node
   if (node.cte_map) for (const name of cteNames(node.cte_map)) found.own.add(name)
   if (type === 'BASE_TABLE') addTable(node, found)
-  else if (type === 'SHOW_REF') found.device = true
-  else if (type === 'TABLE_FUNCTION') {
+  else if (type === 'SHOW_REF') {
+    found.device = true
+    if (node.show_type === 'SHOW_UNQUALIFIED') found.all = true
+  } else if (type === 'TABLE_FUNCTION') {
     const name = text((node.function as Readonly<Record<string, unknown>> | undefined)?.function_name)
     if (!TABLE_FUNCTIONS.has(name))
       throw new QueryProblem(`${name}() is not allowed: only the records can be read`)

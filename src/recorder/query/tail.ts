@@ -6,7 +6,10 @@ import { readFrames } from '../wal/read.ts'
 import { ForwardFrames } from './forward-frames.ts'
 import { frameLines, type LineFile, longestLine, segmentSequences } from './segments.ts'
 
-/** The end of the log, as it grows: holds its segments open, so that what is converted meanwhile is read all the same. */
+/**
+ * The end of the log, as it grows: holds its segments open, so that what is converted meanwhile is read all the same. A
+ * segment must be there at one call at least, which lasts as long as the log has others to fill.
+ */
 export class Tail {
   readonly #data: string
   readonly #kind: KindName
