@@ -54,6 +54,14 @@ describe('advance', () => {
     expect([...step.open.values()]).toEqual([expect.objectContaining({ device: 'handset', from: T + 3 })])
   })
 
+  test('each day (UTC) has intervals of its own', () => {
+    const midnight = Date.UTC(2026, 10, 25)
+    const first = advance(new Map(), [owner(PHONE, midnight - 1, { device: 'phone' })], midnight - 1)
+    const second = advance(first.open, [owner(PHONE, midnight)], midnight, () => false)
+    expect(second.ended).toMatchObject([{ from: midnight - 1, until: midnight - 1 }])
+    expect([...second.open.values()]).toMatchObject([{ from: midnight, until: midnight, device: 'phone' }])
+  })
+
   test('what was known long ago says nothing of now', () => {
     const { open, ended } = advance(new Map(), [owner(PHONE, T - GAP_MS - 1)], T)
     expect([open.size, ended.length]).toEqual([0, 0])

@@ -32,8 +32,8 @@ export interface Advanced {
 
 /**
  * Takes up who owns which address at `now`. An interval grows as long as its owner is found; it ends when another device
- * has the address, when the device's name changed, or when nothing was found for too long, at the time it was last
- * found. `admit` says whether there is room for one more.
+ * has the address, when the device's name changed, when a new day begins (UTC), or when nothing was found for too long,
+ * at the time it was last found. `admit` says whether there is room for one more.
  */
 export function advance(
   before: Intervals,
@@ -58,12 +58,15 @@ export function advance(
     const at = Math.min(owner.at, now)
     // Too old to say anything of now: it would begin in a time that may be another's.
     if (now - at > GAP_MS) continue
-    if (interval !== undefined && continues(interval, owner)) {
+    const same = interval !== undefined && isSame(interval, owner)
+    if (same && dayOf(interval.from) === dayOf(now)) {
       open.set(key, grown(interval, owner, at))
       continue
     }
     if (interval !== undefined) end(key, interval)
-    if (admit(owner)) open.set(key, begun(owner, Math.max(at, interval?.until ?? at)))
+    // A new day alone takes no room.
+    const name = same && interval.device !== undefined ? { device: interval.device } : {}
+    if (same || admit(owner)) open.set(key, begun({ ...name, ...owner }, Math.max(at, interval?.until ?? at)))
     else refused += 1
   }
   return { open, ended, refused }
@@ -79,9 +82,14 @@ export function isUnwritten({ until, written }: Interval): boolean {
   return written !== until
 }
 
-function continues(interval: Interval, { macAddress, device }: Owner): boolean {
+function isSame(interval: Interval, { macAddress, device }: Owner): boolean {
   if (interval.macAddress !== macAddress) return false
   return interval.device === undefined || device === undefined || interval.device === device
+}
+
+/** Records are filed under the day on which their interval began, and a day that is over is not to be written again. */
+function dayOf(epochMs: number): number {
+  return Math.floor(epochMs / 86_400_000)
 }
 
 function grown(interval: Interval, owner: Owner, at: number): Interval {
