@@ -48,6 +48,9 @@ interface Result {
 }
 
 async function main(): Promise<void> {
+  const [role, argument = '', duration] = process.argv.slice(2)
+  if (role === 'receiver') return receiver(argument)
+  if (role === 'sender') return sender(argument as CaseName, Number(duration))
   const { values } = parseArgs({ options: { json: { type: 'boolean' }, seconds: { type: 'string' } } })
   const seconds = Number(values.seconds ?? 3)
   const results: Result[] = []
@@ -216,7 +219,4 @@ function pack(value: unknown): Buffer {
   return Buffer.from(encode(value))
 }
 
-const [role, ...rest] = process.argv.slice(2)
-if (role === 'receiver') await receiver(rest[0] ?? '')
-else if (role === 'sender') await sender(rest[0] as CaseName, Number(rest[1]))
-else await main()
+await main()

@@ -7,19 +7,18 @@ import { baseline } from './support/router-yaml.ts'
  */
 
 const RECORDER = 'sekisho-recorder-1'
+const OPTIONS = [
+  'fluentd-address=127.0.0.1:24224',
+  'tag=lab.{{.Name}}',
+  'fluentd-sub-second-precision=true',
+  'labels=colour',
+]
 const DRIVER = [
   '--log-driver',
   'fluentd',
-  '--log-opt',
-  'fluentd-address=127.0.0.1:24224',
-  '--log-opt',
-  'tag=lab.{{.Name}}',
-  '--log-opt',
-  'fluentd-sub-second-precision=true',
-  '--log-opt',
-  'labels=colour',
   '--label',
   'colour=red',
+  ...OPTIONS.flatMap((option) => ['--log-opt', option]),
 ]
 type LogRecord = Readonly<Record<string, unknown>>
 
