@@ -70,6 +70,13 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     // A pending poll(2) would hold the exit for its timeout, nothing is lost by leaving now.
     process.exit(stored ? 0 : 1)
   }
+  // `sekisho archive now`: what is here is converted at once.
+  process.on('SIGHUP', () => {
+    wal.rotate().then(
+      () => archive.runSoon(),
+      (error: unknown) => log('rotate', `log: cannot end the segment: ${describe(error)}`),
+    )
+  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop())
 }
 

@@ -68,6 +68,8 @@ export class ArchiveSupervisor {
   #child: ChildProcess | undefined
   #running: Promise<void> | undefined
   #stopped = false
+  /** Somebody waits for a pass. */
+  #asked = false
 
   private constructor(options: Required<SupervisorOptions>, wallAtLastRun: number | undefined) {
     this.#options = options
@@ -98,6 +100,13 @@ export class ArchiveSupervisor {
     }
   }
 
+  /** Runs a pass as soon as none runs, whatever the time and whatever failed before. */
+  runSoon(): void {
+    this.#asked = true
+    this.#notBefore = 0
+    this.#tick()
+  }
+
   /** Kills a pass that runs, which costs nothing but its time, and starts no other. */
   async stop(): Promise<void> {
     this.#stopped = true
@@ -113,12 +122,15 @@ export class ArchiveSupervisor {
       .catch((error: unknown) => this.#fail(describe(error)))
       .finally(() => {
         this.#running = undefined
+        if (this.#asked) this.#tick()
       })
   }
 
   async #runIfDue(trusted: boolean): Promise<void> {
     const idle = performance.now() - this.#lastEnd
-    if (idle < IDLE_MS && (await closedSegments(this.#options.data)).length === 0) return
+    const asked = this.#asked
+    this.#asked = false
+    if (!asked && idle < IDLE_MS && (await closedSegments(this.#options.data)).length === 0) return
     if (this.#stopped) return
     const began = performance.now()
     const error = await this.#pass(trusted)

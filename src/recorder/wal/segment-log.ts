@@ -42,6 +42,7 @@ export class SegmentLog {
   #next = 0
   /** The disk refused the newest segment for a reason that another file may not have. */
   #leave = false
+  #awaitingEnd: (() => void)[] = []
   recovered: Recovered = { segments: 0, frames: 0, cutBytes: 0 }
 
   private constructor(options: SegmentLogOptions) {
@@ -90,6 +91,13 @@ export class SegmentLog {
     }
     Object.assign(this.#positions, moved)
     if (records) current.since ??= performance.now()
+  }
+
+  /** Lets the newest segment end at the next `append` or `rotateIfDue`; resolves when it has, or holds no record. */
+  endSoon(): Promise<void> {
+    if (this.#current?.since === undefined) return Promise.resolve()
+    this.#leave = true
+    return new Promise((resolve) => this.#awaitingEnd.push(resolve))
   }
 
   /** Begins a new segment when the newest is old enough. */
@@ -182,6 +190,7 @@ export class SegmentLog {
     this.#current = { sequence: this.#next, segment, since: undefined }
     this.#next += 1
     this.#leave = false
+    for (const ended of this.#awaitingEnd.splice(0)) ended()
     return this.#current
   }
 }

@@ -240,6 +240,22 @@ it('begins a segment when one is old, but not for positions alone', async () => 
   expect((await sequences()).length).toBe(2)
 })
 
+it('ends a segment when asked, but none without a record', async () => {
+  const wal = await openWal()
+  const source = counting(wal)
+  source.writer.touch()
+  await wal.rotate()
+  expect(await sequences()).toHaveLength(1)
+  offer(source, 3)
+  await wal.rotate()
+  await wal.rotate()
+  const [first = 0, ...later] = await sequences()
+  expect(later).toHaveLength(1)
+  let rows = 0
+  for await (const { meta } of readFrames(segmentFile(data, first))) rows += meta.rows ?? 0
+  expect(rows).toBe(3)
+})
+
 it('never gives a number twice, even when the log was deleted', async () => {
   await appendAll(await openWal(), ['a'])
   await wals.pop()?.close()

@@ -121,6 +121,14 @@ export class Wal {
     return this.#queue.error
   }
 
+  /** Stores what writers hold and ends the segment, so that all of it is ready for conversion. */
+  async rotate(): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.flush()))
+    const ended = this.#log.endSoon()
+    this.#queue.run()
+    await ended
+  }
+
   async status(): Promise<WalStatus> {
     const { current } = this.#log
     const closed = await closedSegments(this.#options.data)
