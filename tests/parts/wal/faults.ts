@@ -132,6 +132,12 @@ async function stalled(data: string): Promise<object> {
   return { counts, storedMeanwhile, refused, appended: appended.length, closed, peakMiB: peak / KiB / KiB }
 }
 
-const FAULTS: Readonly<Record<string, (data: string) => Promise<object>>> = { full, files, size, stalled }
+const FAULTS: Readonly<Record<string, (data: string) => Promise<object>>> = {
+  none: () => Promise.resolve({}),
+  full,
+  files,
+  size,
+  stalled,
+}
 const [fault = '', data = ''] = process.argv.slice(2)
 process.stdout.write(`${JSON.stringify(await FAULTS[fault]?.(data))}\n`)
