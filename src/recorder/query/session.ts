@@ -20,7 +20,13 @@ export interface SessionOptions {
   readonly window?: Window
   /** Ends the statement that runs, and all that would come. */
   readonly signal?: AbortSignal
+  /** Where copies of what is only in the bucket are kept, and how many bytes of them. */
+  readonly cache?: { readonly directory: string; readonly maxBytes: number }
+  /** Called before days are fetched from the bucket. */
+  readonly onFetch?: (days: number, bytes: number) => void
 }
+
+const CACHE = { directory: '/var/cache/sekisho/records', maxBytes: 2 ** 30 }
 
 const NOTHING: Sources = { archive: [], lines: [], uniform: true, site: '', retentionDays: 0 }
 const KNOWN = new Set(VIEWS)
@@ -52,7 +58,8 @@ export class Session {
 
   static async open(place: Place, options: SessionOptions = {}): Promise<Session> {
     const temporary = new TempDirectory()
-    const directories = [archiveDirectory(place.data), temporary.path]
+    const cache = place.s3 ? [(options.cache ?? CACHE).directory] : []
+    const directories = [archiveDirectory(place.data), temporary.path, ...cache]
     try {
       const database = await Database.open(directories, temporary.path, options.limits ?? DEFAULT_LIMITS)
       options.signal?.addEventListener('abort', () => database.interrupt())
@@ -129,7 +136,7 @@ export class Session {
     if (kinds.size === 0) return
     // The log first: what is converted meanwhile is found in the archive then.
     const lines = await this.#unconverted.read(kinds)
-    const archive = archiveFiles(this.#place.data, kinds, this.#options.dates)
+    const archive = await this.#archive(kinds)
     const sources = new Map<KindName, Sources>()
     for (const kind of kinds) {
       const files = archive.filter((file) => file.kind === kind)
@@ -146,6 +153,16 @@ export class Session {
         view,
         viewSql(view, (kind) => sources.get(kind) ?? NOTHING, device),
       )
+  }
+
+  async #archive(kinds: ReadonlySet<KindName>): Promise<ArchiveFile[]> {
+    const { data, s3 } = this.#place
+    const { dates = {}, cache = CACHE, onFetch } = this.#options
+    const local = archiveFiles(data, kinds, dates)
+    if (!s3) return local
+    const { RemoteDays } = await import('./remote-days.ts')
+    const remote = new RemoteDays({ data, s3, ...cache, ...(onFetch && { onFetch }) })
+    return remote.complete(local, kinds, dates)
   }
 
   async #show(view: string, sql: string): Promise<void> {
