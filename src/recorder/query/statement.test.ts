@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 async function check(sql: string): Promise<Statement> {
   const reader = await connection.runAndReadAll(serializing(sql))
-  return checkStatement(String(reader.getRowsJS()[0]?.[0]), KNOWN)
+  return checkStatement(reader.getRowsJS()[0]?.[0] as string, KNOWN)
 }
 
 describe('finds what is asked for', () => {
