@@ -1,12 +1,10 @@
 import { Command } from 'commander'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf, type Filter, missing } from '../recorder/query/filter.ts'
-import { findClient } from '../recorder/query/find-client.ts'
-import { writeLogs } from '../recorder/query/logs.ts'
 import { findPlace, type Place } from '../recorder/query/place.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
-import { Session } from '../recorder/query/session.ts'
 import { isKindName, KINDS, type KindName } from '../recorder/records/kinds.ts'
+import { openSession } from './open-session.ts'
 import {
   addFormatOptions,
   answering,
@@ -63,7 +61,7 @@ export function logsCommand(): Command {
           return
         }
         const filter = filterOf(kind, options)
-        const session = await Session.open(place, {
+        const session = await openSession(place, {
           limits: { ...DEFAULT_LIMITS, timeoutMs: 3_600_000 },
           dates: datesOf(filter),
           window: filter,
@@ -71,6 +69,8 @@ export function logsCommand(): Command {
           onFetch: sayFetch,
         })
         try {
+          const { findClient } = await import('../recorder/query/find-client.ts')
+          const { writeLogs } = await import('../recorder/query/logs.ts')
           const client = options.client === undefined ? undefined : await findClient(session, options.client)
           const limit = limitOf(options)
           const width = terminalWidth()
@@ -98,7 +98,7 @@ export function logsCommand(): Command {
 async function listKinds(place: Place, wrong: string | undefined, signal: AbortSignal): Promise<void> {
   // To count, nothing is fetched.
   const { s3, ...here } = place
-  const session = await Session.open(here, { signal })
+  const session = await openSession(here, { signal })
   try {
     const counts = await session.run(['records'], 'SELECT kind, count(*) FROM records GROUP BY 1', (result) =>
       result.getRowsJS(),

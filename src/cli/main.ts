@@ -1,21 +1,8 @@
-import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
-import { PATHS } from '../router/paths.ts'
-
-// What Node makes of our TypeScript and of the packages is kept: half of what a command's start costs. An installed
-// release holds nothing but what was installed, so there it lies elsewhere; in both places only their owner writes.
-enableCompileCache(
-  import.meta.dirname.startsWith(PATHS.install)
-    ? '/var/cache/sekisho/compile'
-    : join(import.meta.dirname, '../../.cache/compile'),
-)
-const { Command } = await import('commander')
-const { default: pkg } = await import('../../package.json', { with: { type: 'json' } })
-
-type Program = InstanceType<typeof Command>
+import { Command } from 'commander'
+import pkg from '../../package.json' with { type: 'json' }
 
 /** Each loads its own file only: a question about the records is answered sooner than all commands are read. */
-const COMMANDS: Readonly<Record<string, () => Promise<Program>>> = {
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import('./init.ts')).initCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),

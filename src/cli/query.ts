@@ -1,11 +1,10 @@
 import { Command } from 'commander'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf } from '../recorder/query/filter.ts'
-import { Output } from '../recorder/query/output.ts'
 import { findPlace } from '../recorder/query/place.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
-import { Session } from '../recorder/query/session.ts'
 import { parseDuration } from '../recorder/query/when.ts'
+import { openSession } from './open-session.ts'
 import {
   addFormatOptions,
   answering,
@@ -44,12 +43,13 @@ export function queryCommand(): Command {
           timeoutMs: durationOption('--timeout', options.timeout ?? ''),
           memoryBytes: bytesOption('--memory', options.memory ?? ''),
         }
-        const session = await Session.open(findPlace(options.data), {
+        const session = await openSession(findPlace(options.data), {
           limits,
           signal,
           onFetch: sayFetch,
           dates: datesOf(spanOf(options)),
         })
+        const { Output } = await import('../recorder/query/output.ts')
         const width = terminalWidth()
         const output = new Output({ format, write: writeOut, ...(width !== undefined && { width }) })
         try {

@@ -8,6 +8,7 @@ import { QueryProblem } from './problem.ts'
 import { relation, type Sources } from './relation.ts'
 import { type LineFile, Unconverted, type Window } from './segments.ts'
 import { identifier, list } from './sql.ts'
+import { startDuckDb } from './start-duckdb.ts'
 import { checkStatement, serializing } from './statement.ts'
 import { TempDirectory } from './temp-directory.ts'
 import { columnsOf, kindsOf, VIEWS, viewSql } from './views.ts'
@@ -56,12 +57,18 @@ export class Session {
     this.#unconverted = new Unconverted(place.data, temporary.path, options.window)
   }
 
-  static async open(place: Place, options: SessionOptions = {}): Promise<Session> {
+  /** `starting` is DuckDB when it was started before the place was known. */
+  static async open(place: Place, options: SessionOptions = {}, starting = startDuckDb()): Promise<Session> {
     const temporary = new TempDirectory()
     const cache = place.s3 ? [(options.cache ?? CACHE).directory] : []
     const directories = [archiveDirectory(place.data), temporary.path, ...cache]
     try {
-      const database = await Database.open(directories, temporary.path, options.limits ?? DEFAULT_LIMITS)
+      const database = await Database.open(
+        starting,
+        directories,
+        temporary.path,
+        options.limits ?? DEFAULT_LIMITS,
+      )
       options.signal?.addEventListener('abort', () => database.interrupt())
       return new Session(place, options, temporary, database)
     } catch (error) {
