@@ -35,8 +35,7 @@ export function archiveDdl(): Command {
 
 function ownLocation(): string {
   const { s3 } = findPlace(undefined)
-  const { bucket, prefix } = (s3 ?? {}) as { bucket?: string; prefix?: string }
-  if (bucket === undefined)
+  if (!s3)
     throw new QueryProblem('this router has no bucket. Fix: name one with --location s3://bucket/prefix')
-  return `s3://${bucket}/${prefix ?? ''}`
+  return `s3://${s3.bucket}/${s3.prefix}`
 }

@@ -1,26 +1,24 @@
 import { Command } from 'commander'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf, type Filter, missing } from '../recorder/query/filter.ts'
-import { findClient } from '../recorder/query/find-client.ts'
-import { writeLogs } from '../recorder/query/logs.ts'
 import { findPlace, type Place } from '../recorder/query/place.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
-import { Session } from '../recorder/query/session.ts'
-import { parseWhen } from '../recorder/query/when.ts'
 import { isKindName, KINDS, type KindName } from '../recorder/records/kinds.ts'
+import { openSession } from './open-session.ts'
 import {
   addFormatOptions,
   answering,
   type FormatOptions,
   formatOf,
+  type SpanOptions,
+  sayFetch,
+  spanOf,
   terminalWidth,
   writeOut,
 } from './query-options.ts'
 
-interface Options extends FormatOptions {
+interface Options extends FormatOptions, SpanOptions {
   readonly data?: string
-  readonly since?: string
-  readonly until?: string
   readonly client?: string
   readonly name?: string
   readonly address?: string
@@ -63,13 +61,16 @@ export function logsCommand(): Command {
           return
         }
         const filter = filterOf(kind, options)
-        const session = await Session.open(place, {
+        const session = await openSession(place, {
           limits: { ...DEFAULT_LIMITS, timeoutMs: 3_600_000 },
           dates: datesOf(filter),
           window: filter,
           signal,
+          onFetch: sayFetch,
         })
         try {
+          const { findClient } = await import('../recorder/query/find-client.ts')
+          const { writeLogs } = await import('../recorder/query/logs.ts')
           const client = options.client === undefined ? undefined : await findClient(session, options.client)
           const limit = limitOf(options)
           const width = terminalWidth()
@@ -95,7 +96,9 @@ export function logsCommand(): Command {
 }
 
 async function listKinds(place: Place, wrong: string | undefined, signal: AbortSignal): Promise<void> {
-  const session = await Session.open(place, { signal })
+  // To count, nothing is fetched.
+  const { s3, ...here } = place
+  const session = await openSession(here, { signal })
   try {
     const counts = await session.run(['records'], 'SELECT kind, count(*) FROM records GROUP BY 1', (result) =>
       result.getRowsJS(),
@@ -104,7 +107,7 @@ async function listKinds(place: Place, wrong: string | undefined, signal: AbortS
       const count = (counts.find(([name]) => name === kind)?.[1] ?? 0n) as bigint
       return `${kind.padEnd(10)}${String(count).padStart(12)}  ${about}\n`
     })
-    const table = `${'KIND'.padEnd(10)}${'RECORDS'.padStart(12)}  WHAT ONE IS\n${rows.join('')}`
+    const table = `${'KIND'.padEnd(10)}${'RECORDS'.padStart(12)}  WHAT ONE IS\n${rows.join('')}${s3 ? '(without the days that are only in the bucket)\n' : ''}`
     if (wrong !== undefined)
       throw new QueryProblem(`there is no kind "${wrong}". Fix: choose one\n${table.trimEnd()}`)
     await writeOut(table)
@@ -113,10 +116,8 @@ async function listKinds(place: Place, wrong: string | undefined, signal: AbortS
   }
 }
 
-function filterOf(kind: KindName, { since, until, name, address, client, grep }: Options): Filter {
-  const now = Date.now()
-  const fromMs = timeOption('--since', since, now, false)
-  const toMs = timeOption('--until', until, now, true)
+function filterOf(kind: KindName, options: Options): Filter {
+  const { name, address, client, grep } = options
   const asked = { ...(name !== undefined && { name }), ...(grep !== undefined && { grep }) }
   const lacks = missing(kind, {
     ...asked,
@@ -125,20 +126,10 @@ function filterOf(kind: KindName, { since, until, name, address, client, grep }:
   })
   if (lacks !== undefined)
     throw new QueryProblem(`records of "${kind}" have no ${lacks}. Fix: look with --grep`)
-  return { ...asked, ...(fromMs !== undefined && { fromMs }), ...(toMs !== undefined && { toMs }) }
+  return { ...asked, ...spanOf(options) }
 }
 
 const NONE = { version: 4, length: 0, first: 0n, last: 0n } as const
-
-function timeOption(option: string, text: string | undefined, now: number, end: boolean): number | undefined {
-  if (text === undefined) return undefined
-  const ms = parseWhen(text, now, end)
-  if (ms === undefined)
-    throw new QueryProblem(
-      `${option} ${text} is no time. Fix: write 5m, 2h, 3d, 1w, today, 2026-11-23, "2026-11-23 10:15" or RFC 3339`,
-    )
-  return ms
-}
 
 async function addressOf(text: string): Promise<NonNullable<Filter['address']>> {
   const { parseIpOrCidr, formatIp } = await import('../lib/ip.ts')

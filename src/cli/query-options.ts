@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Format } from '../recorder/query/output.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
+import { parseWhen } from '../recorder/query/when.ts'
 
 export interface FormatOptions {
   readonly json?: boolean
@@ -30,6 +31,35 @@ export function writeOut(text: string): Promise<void> {
     // Not 'drain': that never comes when the reader is gone.
     process.stdout.write(text, () => resolve())
   })
+}
+
+/** A bucket is slower than a disk: who waits is told for what. */
+export function sayFetch(days: number, bytes: number): void {
+  if (process.stderr.isTTY)
+    process.stderr.write(`fetching ${days} days, ${Math.ceil(bytes / 1e6)} MB, from the bucket\n`)
+}
+
+export interface SpanOptions {
+  readonly since?: string
+  readonly until?: string
+}
+
+/** `--since` and `--until` in milliseconds since 1970. */
+export function spanOf({ since, until }: SpanOptions): { readonly fromMs?: number; readonly toMs?: number } {
+  const now = Date.now()
+  const fromMs = timeOption('--since', since, now, false)
+  const toMs = timeOption('--until', until, now, true)
+  return { ...(fromMs !== undefined && { fromMs }), ...(toMs !== undefined && { toMs }) }
+}
+
+function timeOption(option: string, text: string | undefined, now: number, end: boolean): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseWhen(text, now, end)
+  if (ms === undefined)
+    throw new QueryProblem(
+      `${option} ${text} is no time. Fix: write 5m, 2h, 3d, 1w, today, 2026-11-23, "2026-11-23 10:15" or RFC 3339`,
+    )
+  return ms
 }
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const

@@ -1,20 +1,23 @@
 import { Command } from 'commander'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
-import { Output } from '../recorder/query/output.ts'
+import { datesOf } from '../recorder/query/filter.ts'
 import { findPlace } from '../recorder/query/place.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
-import { Session } from '../recorder/query/session.ts'
 import { parseDuration } from '../recorder/query/when.ts'
+import { openSession } from './open-session.ts'
 import {
   addFormatOptions,
   answering,
   type FormatOptions,
   formatOf,
+  type SpanOptions,
+  sayFetch,
+  spanOf,
   terminalWidth,
   writeOut,
 } from './query-options.ts'
 
-interface Options extends FormatOptions {
+interface Options extends FormatOptions, SpanOptions {
   readonly data?: string
   readonly timeout?: string
   readonly memory?: string
@@ -27,6 +30,8 @@ export function queryCommand(): Command {
   return addFormatOptions(new Command('query'))
     .description('the answer to an SQL SELECT over the records')
     .argument('<sql>', 'e.g. "SELECT clientAddress, count(*) FROM dns GROUP BY 1"')
+    .option('--since <time>', 'look only at days of the archive since then (WHERE time … says the rest)')
+    .option('--until <time>', 'and until then')
     .option('--timeout <duration>', 'give up after it', '60s')
     .option('--memory <bytes>', 'use at most so much memory', '512M')
     .addHelpText('after', '\nSHOW TABLES and DESCRIBE TABLE tell what there is. Times in SQL are UTC.')
@@ -38,7 +43,13 @@ export function queryCommand(): Command {
           timeoutMs: durationOption('--timeout', options.timeout ?? ''),
           memoryBytes: bytesOption('--memory', options.memory ?? ''),
         }
-        const session = await Session.open(findPlace(options.data), { limits, signal })
+        const session = await openSession(findPlace(options.data), {
+          limits,
+          signal,
+          onFetch: sayFetch,
+          dates: datesOf(spanOf(options)),
+        })
+        const { Output } = await import('../recorder/query/output.ts')
         const width = terminalWidth()
         const output = new Output({ format, write: writeOut, ...(width !== undefined && { width }) })
         try {

@@ -34,7 +34,7 @@ describe('the launcher of an installed release', () => {
     await symlink('sekisho', join(folder, 'link'))
     const { stdout, stderr, status } = launch(join(folder, 'link'), 'check', 'a b')
     expect({ stdout, stderr, status }).toEqual({
-      stdout: `${folder}/src/cli/main.ts|check|a b|`,
+      stdout: `${folder}/src/cli/start.js|check|a b|`,
       stderr: '',
       status: 0,
     })

@@ -101,6 +101,7 @@ it('renders settings that the recorder reads, and where the key is but never the
       prefix: 'logs/',
       pathStyle: false,
       credentialsFile: '/etc/sekisho/s3-credentials',
+      hostCredentialsFile: file,
       serverSideEncryption: 'aws:kms',
     },
     budgetYenPerMonth: 300,

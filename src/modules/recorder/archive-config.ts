@@ -195,7 +195,10 @@ export function archiveSettings(config: ArchiveConfig, maxBytes: number): object
         endpoint: s3.endpoint?.replace(/\/$/, '') ?? `https://s3.${s3.region}.amazonaws.com`,
         prefix: s3.prefix,
         pathStyle: s3.path_style ?? (s3.endpoint !== undefined || s3.bucket.includes('.')),
-        ...(s3.credentials_file !== undefined && { credentialsFile: CREDENTIALS }),
+        ...(s3.credentials_file !== undefined && {
+          credentialsFile: CREDENTIALS,
+          hostCredentialsFile: s3.credentials_file,
+        }),
         ...(s3.server_side_encryption && { serverSideEncryption: s3.server_side_encryption }),
         ...(s3.kms_key_id !== undefined && { kmsKeyId: s3.kms_key_id }),
       },

@@ -19,6 +19,8 @@ export interface S3Settings {
   readonly pathStyle: boolean
   /** Absent: the environment has the access key. */
   readonly credentialsFile?: string
+  /** The same file where the container does not matter: for `sekisho query`. */
+  readonly hostCredentialsFile?: string
   readonly serverSideEncryption?: 'AES256' | 'aws:kms'
   readonly kmsKeyId?: string
 }

@@ -1,4 +1,4 @@
-import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance, DuckDBResult } from '@duckdb/node-api'
 import { QueryProblem } from './problem.ts'
 import { list, literal } from './sql.ts'
 
@@ -30,19 +30,27 @@ export class Database {
     this.#limits = limits
   }
 
-  static async open(directories: readonly string[], temporary: string, limits: Limits): Promise<Database> {
-    const instance = await DuckDBInstance.create(':memory:', {
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-      allow_community_extensions: 'false',
-      memory_limit: bytes(limits.memoryBytes),
-      temp_directory: temporary,
-      max_temp_directory_size: bytes(limits.temporaryBytes),
-    })
+  static async open(
+    starting: Promise<DuckDBInstance>,
+    directories: readonly string[],
+    temporary: string,
+    limits: Limits,
+  ): Promise<Database> {
+    const instance = await starting
     const connection = await instance.connect()
-    await connection.run(
-      `SET allowed_directories = ${list(directories)}; SET enable_external_access = false; SET parquet_metadata_cache = true; SET TimeZone = ${literal('UTC')}; SET lock_configuration = true`,
-    )
+    const settings = {
+      memory_limit: literal(bytes(limits.memoryBytes)),
+      temp_directory: literal(temporary),
+      max_temp_directory_size: literal(bytes(limits.temporaryBytes)),
+      allowed_directories: list(directories),
+      enable_external_access: 'false',
+      parquet_metadata_cache: 'true',
+      TimeZone: literal('UTC'),
+      // The last: nothing can be set after it.
+      lock_configuration: 'true',
+    }
+    const statements = Object.entries(settings).map(([name, value]) => `SET ${name} = ${value}`)
+    await connection.run(statements.join('; '))
     return new Database(instance, connection, limits)
   }
 

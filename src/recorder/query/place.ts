@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { PATHS } from '../../router/paths.ts'
+import type { S3Settings } from '../archive/settings.ts'
 import { QueryProblem } from './problem.ts'
 
 /** Where the records are, and what their recorder's settings say that matters for reading them. */
@@ -10,8 +11,7 @@ export interface Place {
   /** The site of what is not in the archive yet. */
   readonly site: string
   readonly retentionDays: number
-  /** The recorder's settings for its bucket, as they are written. */
-  readonly s3?: unknown
+  readonly s3?: S3Settings
 }
 
 const SETTINGS = join(PATHS.current, 'modules/recorder/recorder.json')
@@ -38,7 +38,7 @@ export function findPlace(
       )
     return { data, site: DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS }
   }
-  let settings: { site?: unknown; retentionDays?: unknown; archive?: { s3?: unknown } }
+  let settings: { site?: unknown; retentionDays?: unknown; archive?: { s3?: S3Settings } }
   try {
     settings = JSON.parse(readFileSync(settingsFile, 'utf8')) as typeof settings
   } catch (error) {
@@ -53,6 +53,6 @@ export function findPlace(
     data: dataDirectory,
     site: typeof site === 'string' ? site : DEFAULT_SITE,
     retentionDays: typeof retentionDays === 'number' ? retentionDays : DEFAULT_RETENTION_DAYS,
-    ...(archive?.s3 !== undefined && archive.s3 !== null && { s3: archive.s3 }),
+    ...(archive?.s3 && { s3: archive.s3 }),
   }
 }

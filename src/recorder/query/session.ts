@@ -8,6 +8,7 @@ import { QueryProblem } from './problem.ts'
 import { relation, type Sources } from './relation.ts'
 import { type LineFile, Unconverted, type Window } from './segments.ts'
 import { identifier, list } from './sql.ts'
+import { startDuckDb } from './start-duckdb.ts'
 import { checkStatement, serializing } from './statement.ts'
 import { TempDirectory } from './temp-directory.ts'
 import { columnsOf, kindsOf, VIEWS, viewSql } from './views.ts'
@@ -20,7 +21,13 @@ export interface SessionOptions {
   readonly window?: Window
   /** Ends the statement that runs, and all that would come. */
   readonly signal?: AbortSignal
+  /** Where copies of what is only in the bucket are kept, and how many bytes of them. */
+  readonly cache?: { readonly directory: string; readonly maxBytes: number }
+  /** Called before days are fetched from the bucket. */
+  readonly onFetch?: (days: number, bytes: number) => void
 }
+
+const CACHE = { directory: '/var/cache/sekisho/records', maxBytes: 2 ** 30 }
 
 const NOTHING: Sources = { archive: [], lines: [], uniform: true, site: '', retentionDays: 0 }
 const KNOWN = new Set(VIEWS)
@@ -50,11 +57,18 @@ export class Session {
     this.#unconverted = new Unconverted(place.data, temporary.path, options.window)
   }
 
-  static async open(place: Place, options: SessionOptions = {}): Promise<Session> {
+  /** `starting` is DuckDB when it was started before the place was known. */
+  static async open(place: Place, options: SessionOptions = {}, starting = startDuckDb()): Promise<Session> {
     const temporary = new TempDirectory()
-    const directories = [archiveDirectory(place.data), temporary.path]
+    const cache = place.s3 ? [(options.cache ?? CACHE).directory] : []
+    const directories = [archiveDirectory(place.data), temporary.path, ...cache]
     try {
-      const database = await Database.open(directories, temporary.path, options.limits ?? DEFAULT_LIMITS)
+      const database = await Database.open(
+        starting,
+        directories,
+        temporary.path,
+        options.limits ?? DEFAULT_LIMITS,
+      )
       options.signal?.addEventListener('abort', () => database.interrupt())
       return new Session(place, options, temporary, database)
     } catch (error) {
@@ -129,7 +143,7 @@ export class Session {
     if (kinds.size === 0) return
     // The log first: what is converted meanwhile is found in the archive then.
     const lines = await this.#unconverted.read(kinds)
-    const archive = archiveFiles(this.#place.data, kinds, this.#options.dates)
+    const archive = await this.#archive(kinds)
     const sources = new Map<KindName, Sources>()
     for (const kind of kinds) {
       const files = archive.filter((file) => file.kind === kind)
@@ -146,6 +160,16 @@ export class Session {
         view,
         viewSql(view, (kind) => sources.get(kind) ?? NOTHING, device),
       )
+  }
+
+  async #archive(kinds: ReadonlySet<KindName>): Promise<ArchiveFile[]> {
+    const { data, s3 } = this.#place
+    const { dates = {}, cache = CACHE, onFetch } = this.#options
+    const local = archiveFiles(data, kinds, dates)
+    if (!s3) return local
+    const { RemoteDays } = await import('./remote-days.ts')
+    const remote = new RemoteDays({ data, s3, ...cache, ...(onFetch && { onFetch }) })
+    return remote.complete(local, kinds, dates)
   }
 
   async #show(view: string, sql: string): Promise<void> {

@@ -73,6 +73,7 @@ export interface TableOptions {
 const FIRST_ROWS = 500
 const MOST = 60
 const MINIMUM = 8
+const LAST_SHARE = 0.4
 
 /** Aligned columns under a heading; cells of more than one line or with control characters are escaped. */
 export function tableWriter(columns: readonly string[], { width, color = false }: TableOptions): RowWriter {
@@ -95,14 +96,11 @@ export function tableWriter(columns: readonly string[], { width, color = false }
     waiting = []
     if (widths) return rows.map((row) => line(row, numeric)).join('')
     widths = columns.map((name, i) =>
-      Math.max(
-        screenWidth(name),
-        ...rows.map((row) =>
-          i === columns.length - 1 && !numeric[i] ? 0 : Math.min(MOST, screenWidth(row[i] ?? '')),
-        ),
-      ),
+      Math.max(screenWidth(name), ...rows.map((row) => Math.min(MOST, screenWidth(row[i] ?? '')))),
     )
     if (width !== undefined) widths = narrowed(widths, width)
+    // What nothing comes after is not padded.
+    if (!numeric.at(-1)) widths[widths.length - 1] = 0
     const heading = line(columns.map(screenText), numeric)
     return (
       (color ? `\u001b[1m${heading.trimEnd()}\u001b[0m\n` : heading) +
@@ -134,15 +132,16 @@ function pad(cell: string, width: number, right: boolean, last: boolean, narrow:
   return right ? space + text : text + space
 }
 
-/** The widest columns give way, so that the last has room too. */
+/** The widest columns give way, the last one to a good part of the line and then no further. */
 function narrowed(widths: readonly number[], width: number): number[] {
   const result = [...widths]
+  const last = result.length - 1
+  result[last] = Math.min(result[last] ?? 0, Math.floor(width * LAST_SHARE))
   const over = (): number => result.reduce((sum, w) => sum + w + 2, -2) - width
   for (let excess = over(); excess > 0; excess = over()) {
     const widest = Math.max(...result.slice(0, -1), 0)
     if (widest <= MINIMUM) break
-    const at = result.indexOf(widest)
-    result[at] = Math.max(MINIMUM, widest - excess)
+    result[result.indexOf(widest)] = Math.max(MINIMUM, widest - excess)
   }
   return result
 }
