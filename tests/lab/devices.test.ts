@@ -88,8 +88,8 @@ describe('each client', () => {
     ['guest1', 'guest', 'lan1'],
   ] as const)('%s has its name, its MAC address and its addresses', async (name, network, port) => {
     const client: Host = lab[name]
-    const { mac, v4, ula, gua } = await addressesOf(client)
     const router = await addressesOf(lab.router, port)
+    const { mac, v4, ula, gua } = await addressesOf(client, 'eth0', router)
     for (const [from, to] of [
       [v4, router.v4],
       [ula, router.ula],

@@ -165,7 +165,7 @@ describe('an option', () => {
       .poll(() => lab.phone.execOk(['ip', '-o', '-4', 'address']), { timeout: 30_000, interval: 500 })
       .toContain(' 10.0.0.')
     // Prefixes come with the next message of networkd's own, some seconds after.
-    const same = (state: MachineState) => remade(state, 'chrony', 'kea', 'unbound')
+    const same = (state: MachineState) => remade(state, 'chrony', 'kea', 'recorder', 'unbound')
     await expect
       .poll(async () => stateDiff(same(before), same(await machineState(lab.router))), {
         timeout: 30_000,
