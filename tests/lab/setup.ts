@@ -9,8 +9,15 @@ import { up } from '../../src/lab/up.ts'
 export async function setup(): Promise<() => Promise<void>> {
   const start = Date.now()
   const seconds = () => ((Date.now() - start) / 1000).toFixed(1).padStart(6)
-  await up({ onProgress: (line) => process.stdout.write(`[${seconds()} s] ${line}\n`) })
-  return async () => {
+  const end = async (): Promise<void> => {
     if (!process.env.SEKISHO_KEEP_LAB) await down(labPlaces())
   }
+  try {
+    await up({ onProgress: (line) => process.stdout.write(`[${seconds()} s] ${line}\n`) })
+  } catch (error) {
+    // Vitest takes nothing down after a setup that failed.
+    await end()
+    throw error
+  }
+  return end
 }
