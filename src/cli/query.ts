@@ -43,13 +43,14 @@ export function queryCommand(): Command {
           timeoutMs: durationOption('--timeout', options.timeout ?? ''),
           memoryBytes: bytesOption('--memory', options.memory ?? ''),
         }
-        const session = await openSession(findPlace(options.data), {
+        const opening = openSession(findPlace(options.data), {
           limits,
           signal,
           onFetch: sayFetch,
           dates: datesOf(spanOf(options)),
         })
         const { Output } = await import('../recorder/query/output.ts')
+        const session = await opening
         const width = terminalWidth()
         const output = new Output({ format, write: writeOut, ...(width !== undefined && { width }) })
         try {

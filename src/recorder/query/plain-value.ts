@@ -1,13 +1,11 @@
-import {
-  DuckDBArrayValue,
-  DuckDBDateValue,
-  DuckDBListValue,
-  DuckDBMapValue,
-  DuckDBStructValue,
-  DuckDBTimestampTZValue,
-  DuckDBTimestampValue,
-  type DuckDBValue,
-} from '@duckdb/node-api'
+import type { DuckDBValue } from '@duckdb/node-api'
+import { DuckDBArrayValue } from '@duckdb/node-api/lib/values/DuckDBArrayValue.js'
+import { DuckDBDateValue } from '@duckdb/node-api/lib/values/DuckDBDateValue.js'
+import { DuckDBListValue } from '@duckdb/node-api/lib/values/DuckDBListValue.js'
+import { DuckDBMapValue } from '@duckdb/node-api/lib/values/DuckDBMapValue.js'
+import { DuckDBStructValue } from '@duckdb/node-api/lib/values/DuckDBStructValue.js'
+import { DuckDBTimestampTZValue } from '@duckdb/node-api/lib/values/DuckDBTimestampTZValue.js'
+import { DuckDBTimestampValue } from '@duckdb/node-api/lib/values/DuckDBTimestampValue.js'
 import { utcTime } from './when.ts'
 
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [name: string]: Plain }
