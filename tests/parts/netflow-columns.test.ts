@@ -28,7 +28,8 @@ it('whatever an exporter sends fits the columns', async () => {
     fc.array(field, { minLength: 1, maxLength: 12, size: 'max' }),
     fc.array(byte, { maxLength: 400, size: 'max' }),
   )
-  const lines = fc.sample(message, 2000).flatMap(([specs, data]) => {
+  // Always the same: how many columns get a value is up to chance.
+  const lines = fc.sample(message, { numRuns: 4000, seed: 1 }).flatMap(([specs, data]) => {
     const bytes = ipfix([set(2, template(300, ...specs)), set(300, Buffer.from(data))], {
       domain: 2 ** 32 - 1,
     })
