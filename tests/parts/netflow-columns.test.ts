@@ -29,7 +29,7 @@ it('whatever an exporter sends fits the columns', async () => {
     fc.array(byte, { maxLength: 400, size: 'max' }),
   )
   // Always the same: how many columns get a value is up to chance.
-  const lines = fc.sample(message, { numRuns: 4000, seed: 1 }).flatMap(([specs, data]) => {
+  const lines = fc.sample(message, { numRuns: 6000, seed: 4 }).flatMap(([specs, data]) => {
     const bytes = ipfix([set(2, template(300, ...specs)), set(300, Buffer.from(data))], {
       domain: 2 ** 32 - 1,
     })
