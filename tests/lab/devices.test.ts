@@ -67,6 +67,10 @@ afterAll(async () => {
   if (!lab) return
   await baseline(lab)
   await lab.phone.exec(['dhcpcd', '-n', 'eth0'])
+  // The next file finds the phone under its own name again.
+  await expect
+    .poll(() => lab.laptop.execOk(['dig', '+short', 'phone.home.arpa']), { timeout: 60_000, interval: 500 })
+    .not.toBe('')
 })
 
 async function devices(...options: string[]): Promise<DeviceOverview[]> {
