@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Host } from '../../src/lab/host.ts'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
 import type { DeviceOverview } from '../../src/recorder/devices/overview.ts'
@@ -68,9 +68,9 @@ afterAll(async () => {
   await baseline(lab)
   await lab.phone.exec(['dhcpcd', '-n', 'eth0'])
   // The next file finds the phone under its own name again.
-  await expect
-    .poll(() => lab.laptop.execOk(['dig', '+short', 'phone.home.arpa']), { timeout: 60_000, interval: 500 })
-    .not.toBe('')
+  const named = async (): Promise<boolean> =>
+    (await lab.laptop.execOk(['dig', '+short', 'phone.home.arpa'])) !== ''
+  await vi.waitUntil(named, { timeout: 60_000, interval: 500 })
 })
 
 async function devices(...options: string[]): Promise<DeviceOverview[]> {
