@@ -22,10 +22,8 @@ import { writeBatch } from './load.ts'
 import { mergeFiles } from './merge.ts'
 import { type Converted, zeroConverted } from './messages.ts'
 import { PART, sizeOf, sortColumns, table, writeParquet } from './parquet.ts'
-import { SeenChunks } from './seen-chunks.ts'
+import { SEEN_CHUNKS, SeenChunks } from './seen-chunks.ts'
 import { type Batch, Staging } from './staging.ts'
-
-const SEEN = 'chunks.txt'
 
 export interface ConvertOptions {
   readonly engine: Engine
@@ -63,7 +61,7 @@ export async function convertSegment(options: ConvertOptions, segment: ClosedSeg
     segment,
     directory,
     staging: new Staging(directory),
-    seen: await SeenChunks.load(join(stateDirectory(data), SEEN)),
+    seen: await SeenChunks.load(join(stateDirectory(data), SEEN_CHUNKS)),
     counts: zeroConverted(),
     aside: [],
     takenMs: 0,
@@ -110,9 +108,9 @@ async function stage(work: Work, moves: [string, string][]): Promise<void> {
     }
   }
   if (remembered) {
-    const path = join(work.directory, SEEN)
+    const path = join(work.directory, SEEN_CHUNKS)
     await writeFile(path, seen.toText(), { mode: 0o640 })
-    moves.push([path, join(stateDirectory(work.options.data), SEEN)])
+    moves.push([path, join(stateDirectory(work.options.data), SEEN_CHUNKS)])
   }
   const { size } = await stat(segment.path)
   if (size > end) {

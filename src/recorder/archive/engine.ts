@@ -51,13 +51,3 @@ export class Engine {
     this.#instance.closeSync()
   }
 }
-
-/** A text as a literal of SQL: for paths of our own making, which no record has a part in. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
-
-/** A name as an identifier of SQL. */
-export function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}

@@ -1,5 +1,6 @@
 import { KINDS, type KindName } from '../records/kinds.ts'
-import { type Engine, identifier, literal } from './engine.ts'
+import { identifier, literal } from '../sql.ts'
+import type { Engine } from './engine.ts'
 
 /*
  * How our Parquet files are written. Small row groups make statistics sharp (a name or an address of a sorted day is in

@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { duplicateKey } from '../sources/forward/duplicate-key.ts'
 import type { ForwardChunk } from '../wal/frame.ts'
 
+/** Its file, below state/. */
+export const SEEN_CHUNKS = 'chunks.txt'
+
 const MAX_CHUNKS = 100_000
 /** 128 bits in base64, without padding. */
 const KEY_LENGTH = 22

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Partition } from '../layout.ts'
 import { KINDS } from '../records/kinds.ts'
-import { identifier, literal } from './engine.ts'
+import { identifier, literal } from '../sql.ts'
 import { hashFile } from './file-hash.ts'
 import { table } from './parquet.ts'
 import type { PartitionJob } from './upload-parquet.ts'

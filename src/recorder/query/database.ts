@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBResult } from '@duckdb/node-api'
+import { list, literal } from '../sql.ts'
 import { QueryProblem } from './problem.ts'
-import { list, literal } from './sql.ts'
 
 export interface Limits {
   readonly timeoutMs: number

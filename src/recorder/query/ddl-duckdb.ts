@@ -1,5 +1,5 @@
 import { KINDS } from '../records/kinds.ts'
-import { identifier, literal } from './sql.ts'
+import { identifier, literal } from '../sql.ts'
 
 /**
  * Views for DuckDB over the archive in a bucket or a directory. `location` has no slash at its end. A bucket has one

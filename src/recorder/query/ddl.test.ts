@@ -5,9 +5,9 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { expect, it } from 'vitest'
 import { expectGolden } from '../../../tests/golden.ts'
 import { KINDS } from '../records/kinds.ts'
+import { identifier } from '../sql.ts'
 import { athenaDdl } from './ddl-athena.ts'
 import { duckdbDdl } from './ddl-duckdb.ts'
-import { identifier } from './sql.ts'
 
 it("DuckDB's reads an archive", async () => {
   const data = await mkdtemp(join(tmpdir(), "ddl-o'clock-"))

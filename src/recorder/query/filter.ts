@@ -1,6 +1,6 @@
 import type { Prefix } from '../../lib/ip.ts'
 import { KINDS, type Kind, type KindName } from '../records/kinds.ts'
-import { identifier, literal } from './sql.ts'
+import { identifier, literal } from '../sql.ts'
 
 /** A while in which an address was a device's; microseconds do not matter. */
 export interface Holding {

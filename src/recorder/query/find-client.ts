@@ -1,8 +1,8 @@
 import { spansSql } from '../devices/spans-sql.ts'
+import { literal } from '../sql.ts'
 import type { Client, Holding } from './filter.ts'
 import { QueryProblem } from './problem.ts'
 import type { Session } from './session.ts'
-import { literal } from './sql.ts'
 
 /** A MAC address, or how some begin: two bytes at least. */
 const MAC = /^[0-9a-f]{2}([:-][0-9a-f]{2}){1,5}$/

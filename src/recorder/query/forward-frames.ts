@@ -4,9 +4,6 @@ import { stateDirectory } from '../layout.ts'
 import type { ForwardLines } from '../sources/forward/entries.ts'
 import type { ForwardChunk } from '../wal/frame.ts'
 
-/** The archive's list of the chunks that it has (archive/convert.ts). */
-const SEEN = 'chunks.txt'
-
 /** Decodes the raw chunks of the log, those that came twice once. What that takes is loaded with the first one. */
 export class ForwardFrames {
   readonly #data: string
@@ -17,9 +14,9 @@ export class ForwardFrames {
   }
 
   async lines(chunk: ForwardChunk, body: Buffer, at: number): Promise<Iterable<ForwardLines>> {
-    const { SeenChunks } = await import('../archive/seen-chunks.ts')
+    const { SEEN_CHUNKS, SeenChunks } = await import('../archive/seen-chunks.ts')
     const { forwardLines } = await import('../sources/forward/entries.ts')
-    this.#seen ??= await SeenChunks.load(join(stateDirectory(this.#data), SEEN))
+    this.#seen ??= await SeenChunks.load(join(stateDirectory(this.#data), SEEN_CHUNKS))
     return this.#seen.has(chunk, body) ? [] : forwardLines(chunk, body, at)
   }
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KINDS, type KindName } from '../records/kinds.ts'
+import { identifier } from '../sql.ts'
 import { condition, type Filter } from './filter.ts'
 import { type Format, Output } from './output.ts'
 import type { Place } from './place.ts'
 import type { Session } from './session.ts'
 import { SHOWN } from './shown.ts'
-import { identifier } from './sql.ts'
 import { Tail } from './tail.ts'
 
 export interface LogsOptions {

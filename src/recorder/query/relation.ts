@@ -1,8 +1,8 @@
 import { filedDate } from '../archive/filing.ts'
 import { KINDS, type KindName } from '../records/kinds.ts'
+import { identifier, list, literal } from '../sql.ts'
 import type { ArchiveFile } from './archive-files.ts'
 import type { LineFile } from './segments.ts'
-import { identifier, list, literal } from './sql.ts'
 
 /** What a query reads of one kind. */
 export interface Sources {

@@ -1,5 +1,5 @@
+import { literal } from '../sql.ts'
 import { QueryProblem } from './problem.ts'
-import { literal } from './sql.ts'
 
 /** What a statement asks for. */
 export interface Statement {

@@ -1,8 +1,8 @@
 import { spansSql } from '../devices/spans-sql.ts'
 import { KINDS, type Kind, type KindName } from '../records/kinds.ts'
+import { identifier, literal } from '../sql.ts'
 import { PARTITION_COLUMNS, relation, type Sources } from './relation.ts'
 import { summary } from './shown.ts'
-import { identifier, literal } from './sql.ts'
 
 /** The view over all kinds: what happened, whatever the kind. */
 export const RECORDS = 'records'

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Engine, literal } from '../../../src/recorder/archive/engine.ts'
+import { Engine } from '../../../src/recorder/archive/engine.ts'
 import { DAY, writeParquet } from '../../../src/recorder/archive/parquet.ts'
 import type { ArchiveSettings, S3Settings } from '../../../src/recorder/archive/settings.ts'
 import { type UploadReport, uploadArchive } from '../../../src/recorder/archive/upload.ts'
@@ -13,6 +13,7 @@ import {
   temporaryDirectory,
 } from '../../../src/recorder/layout.ts'
 import { KINDS } from '../../../src/recorder/records/kinds.ts'
+import { literal } from '../../../src/recorder/sql.ts'
 
 /** A data directory with Parquet files of the kind dns, and an upload to a bucket. */
 export interface Bed {
