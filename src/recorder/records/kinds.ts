@@ -47,15 +47,36 @@ export const KINDS = {
   dns: {
     about: 'A DNS transaction: a question and what was answered',
     columns: {
+      /** Of the query; of the response where no query was seen. */
       time: 'TIMESTAMP',
       clientAddress: 'VARCHAR',
+      clientPort: 'USMALLINT',
       serverAddress: 'VARCHAR',
+      /** The server is this router. */
+      localResolver: 'BOOLEAN',
+      /** "udp" or "tcp". */
       transport: 'VARCHAR',
+      messageId: 'USMALLINT',
+      /** Where it is not QUERY. */
+      opcode: 'VARCHAR',
       queryName: 'VARCHAR',
       queryType: 'VARCHAR',
+      queryClass: 'VARCHAR',
+      /** Of the response, or of the query where none came, as dig writes them: "qr rd ra ad". */
+      flags: 'VARCHAR',
       responseCode: 'VARCHAR',
+      /** "answered", "timeout" (no response) or "unasked" (a response, and no query). */
+      status: 'VARCHAR',
       answers: 'STRUCT("name" VARCHAR, "type" VARCHAR, ttl UINTEGER, "data" VARCHAR)[]',
+      /** RFC 7871, e.g. "192.0.2.0/24". */
+      ednsClientSubnet: 'VARCHAR',
+      /** RFC 7873: the query brought a cookie. */
+      ednsCookie: 'BOOLEAN',
+      queryBytes: 'USMALLINT',
+      responseBytes: 'USMALLINT',
       responseTimeMicroseconds: 'UINTEGER',
+      /** The interface that it was seen at. */
+      interface: 'VARCHAR',
     },
     sort: ['queryName', 'queryType', 'clientAddress', 'time'],
     addresses: ['clientAddress', 'serverAddress'],
@@ -64,18 +85,35 @@ export const KINDS = {
   flows: {
     about: 'A connection through or to the router, as connection tracking counted it',
     columns: {
+      /** When the record was made; a long connection has several, whose counts add up. */
       time: 'TIMESTAMP',
       flowStart: 'TIMESTAMP',
       flowEnd: 'TIMESTAMP',
+      /** The same in all records of a connection. */
+      flowId: 'UBIGINT',
       ...PACKET,
+      icmpTypeCode: 'USMALLINT',
       octetDeltaCount: 'UBIGINT',
       packetDeltaCount: 'UBIGINT',
       reverseOctetDeltaCount: 'UBIGINT',
       reversePacketDeltaCount: 'UBIGINT',
       postNatSourceAddress: 'VARCHAR',
+      postNaptSourceTransportPort: 'USMALLINT',
       postNatDestinationAddress: 'VARCHAR',
+      postNaptDestinationTransportPort: 'USMALLINT',
+      /** 1 idle timeout, 2 active timeout (it goes on), 3 its end was seen, 4 forced, 5 lack of resources. */
       flowEndReason: 'UTINYINT',
+      /** Connection tracking's state when the record was made, e.g. "ESTABLISHED". */
+      tcpState: 'VARCHAR',
+      /** The zones that it came from and went to: a network's name, "wan", "router" or "containers". */
+      sourceZone: 'VARCHAR',
+      destinationZone: 'VARCHAR',
+      /** What the source had asked DNS for when it was given this address. */
       destinationName: 'VARCHAR',
+      /** "asked", "expired" (asked longer ago than its TTL allows), "none", or "local" (within the own networks). */
+      destinationNameStatus: 'VARCHAR',
+      /** "encrypted-dns" where what was asked cannot be seen. */
+      applicationName: 'VARCHAR',
     },
     sort: ['sourceAddress', 'destinationAddress', 'time'],
     addresses: ['sourceAddress', 'destinationAddress'],
