@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { z } from 'zod'
 import { ensurePackages } from '../build/debian.ts'
 
@@ -9,6 +10,8 @@ import { ensurePackages } from '../build/debian.ts'
 interface Tally {
   readonly passed: number
   readonly failed: number
+  /** Which failed, for people who see the end of the output only. */
+  readonly names: readonly string[]
 }
 
 const ROOT = new URL('../..', import.meta.url).pathname
@@ -50,7 +53,8 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
   for (const [name, argv] of Object.entries(LINTERS)) {
     if (names.length > 0 && !names.includes('lint') && !names.includes(name)) continue
     process.stdout.write(`\n== ${name}\n`)
-    tallies.push((await run(argv, env)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
+    const clean = (await run(argv, env)) === 0
+    tallies.push({ passed: clean ? 1 : 0, failed: clean ? 0 : 1, names: clean ? [] : [name] })
   }
   const filters = names.filter((name) => name !== 'lint' && !(name in LINTERS))
   if (names.length === 0 || filters.length > 0) {
@@ -72,7 +76,8 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
     process.stderr.write(`no test matches ${names.join(' ')}\n`)
     return 1
   }
-  process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+  const lines = tallies.flatMap(({ names }) => names.map((name) => `failed: ${name}\n`))
+  process.stdout.write(`\n${lines.join('')}${passed} passed, ${failed} failed\n`)
   return failed === 0 ? 0 : 1
 }
 
@@ -85,7 +90,10 @@ const Report = z.object({
     z.object({
       name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.object({ status: z.string() })),
+      message: z.string(),
+      assertionResults: z.array(
+        z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()) }),
+      ),
     }),
   ),
 })
@@ -110,13 +118,29 @@ async function runVitest(project: string, paths: readonly string[], env: NodeJS.
       (suite) =>
         suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed'),
     )
-    for (const suite of broken) process.stdout.write(`${basename(suite.name)} did not run to its end\n`)
     const failed = report.numFailedTests + report.numPendingTests + report.numTodoTests + broken.length
+    const names = [
+      ...broken.map(({ name, message }) => `${basename(name)} did not run to its end: ${firstLine(message)}`),
+      ...report.testResults.flatMap(({ name, assertionResults }) =>
+        assertionResults
+          .filter(({ status }) => status !== 'passed')
+          .map(
+            ({ status, fullName, failureMessages }) =>
+              `${basename(name)}: ${fullName}: ${firstLine(failureMessages[0] ?? status)}`,
+          ),
+      ),
+    ]
     // An error outside any test (an unhandled rejection) fails the run and no test.
-    return { passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed }
+    if (failed === 0 && code !== 0)
+      return { passed: report.numPassedTests, failed: 1, names: [`${project}: an error outside any test`] }
+    return { passed: report.numPassedTests, failed, names }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function firstLine(text: string): string {
+  return stripVTControlCharacters(text.split('\n')[0] ?? '')
 }
 
 function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
