@@ -16,6 +16,7 @@ import {
 import { cached } from './cache.ts'
 import { imagesArchive, shippedContexts } from './images.ts'
 import { productionModules } from './production-modules.ts'
+import { questionsFiles } from './questions.ts'
 import { timed } from './timed.ts'
 
 type Progress = (line: string) => void
@@ -51,6 +52,9 @@ async function build(inputs: Inputs, name: string, work: string, onProgress?: Pr
       const stage = join(work, name)
       await writeTree(stage, [...inputs.files, ...(await productionModules(PROJECT_ROOT))])
       await writeFile(join(stage, 'INSTALLED'), `${inputs.release} ${inputs.arch}\n`)
+      await mkdir(join(stage, 'dist'))
+      for (const { name, code } of await questionsFiles(PROJECT_ROOT))
+        await writeFile(join(stage, 'dist', name), code)
       await mkdir(join(stage, 'bin'))
       await symlink(`../node_modules/node-linux-${inputs.arch}/bin/node`, join(stage, 'bin/node'))
       await mkdir(join(stage, 'images'))
@@ -104,7 +108,7 @@ function readInputs(): Inputs {
     const arch = z.enum(['x64', 'arm64']).parse(process.arch)
     const images = [...Object.values(parentRefs()), ...contexts.map(({ ref }) => ref)].sort()
     const hash = createHash('sha256')
-      .update(JSON.stringify(['bundle 1', arch, digest, images]))
+      .update(JSON.stringify(['bundle 2', arch, digest, images]))
       .digest('hex')
     return { release: `${version}-${hash.slice(0, 12)}`, arch, files, contexts }
   }

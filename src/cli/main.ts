@@ -1,8 +1,7 @@
-import { Command } from 'commander'
-import pkg from '../../package.json' with { type: 'json' }
+import { runProgram } from './program.ts'
 
-/** Each loads its own file only: a question about the records is answered sooner than all commands are read. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+// Each loads its own files only.
+await runProgram({
   init: async () => (await import('./init.ts')).initCommand(),
   check: async () => (await import('./check.ts')).checkCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
@@ -20,19 +19,4 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   lab: async () => (await import('./lab.ts')).labCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),
   test: async () => (await import('./test.ts')).testCommand(),
-}
-
-const program = new Command('sekisho')
-  .description('A home or small-office router from one file, router.yaml')
-  .version(pkg.version)
-  .showHelpAfterError()
-
-const asked = process.argv[2] ?? ''
-// Anything but a command's name is about all of them: --help, a slip of the finger.
-const wanted = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS)
-for (const name of wanted) {
-  const command = await COMMANDS[name]?.()
-  if (command) program.addCommand(command)
-}
-
-await program.parseAsync()
+})

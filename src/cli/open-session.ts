@@ -1,10 +1,19 @@
+import type { DuckDBInstance } from '@duckdb/node-api'
 import type { Place } from '../recorder/query/place.ts'
-import type { Session, SessionOptions } from '../recorder/query/session.ts'
+import { Session, type SessionOptions } from '../recorder/query/session.ts'
 
-/** Opens a session over the records. DuckDB starts while the rest is loaded, and nothing of either before it is asked for. */
-export async function openSession(place: Place, options: SessionOptions): Promise<Session> {
-  const { startDuckDb } = await import('../recorder/query/start-duckdb.ts')
-  const starting = startDuckDb()
-  const { Session } = await import('../recorder/query/session.ts')
+let started: Promise<DuckDBInstance> | undefined
+
+/** Gives the next session a DuckDB that was started before. */
+export function useEngine(starting: Promise<DuckDBInstance>): void {
+  started = starting
+  // Where nobody asks for it after all, its failure is nobody's.
+  starting.catch(() => undefined)
+}
+
+/** Opens a session over the records. */
+export function openSession(place: Place, options: SessionOptions): Promise<Session> {
+  const starting = started
+  started = undefined
   return Session.open(place, options, starting)
 }

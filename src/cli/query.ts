@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf } from '../recorder/query/filter.ts'
+import { Output } from '../recorder/query/output.ts'
 import { findPlace } from '../recorder/query/place.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
 import { parseDuration } from '../recorder/query/when.ts'
@@ -43,14 +44,12 @@ export function queryCommand(): Command {
           timeoutMs: durationOption('--timeout', options.timeout ?? ''),
           memoryBytes: bytesOption('--memory', options.memory ?? ''),
         }
-        const opening = openSession(findPlace(options.data), {
+        const session = await openSession(findPlace(options.data), {
           limits,
           signal,
           onFetch: sayFetch,
           dates: datesOf(spanOf(options)),
         })
-        const { Output } = await import('../recorder/query/output.ts')
-        const session = await opening
         const width = terminalWidth()
         const output = new Output({ format, write: writeOut, ...(width !== undefined && { width }) })
         try {
