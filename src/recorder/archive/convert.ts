@@ -92,7 +92,7 @@ async function stage(work: Work, moves: [string, string][]): Promise<void> {
   const { staging, seen, segment, counts } = work
   let end = HEADER.length
   let remembered = false
-  for await (const { meta, body, end: frameEnd } of readFrames(segment.path)) {
+  for await (const { meta, body, end: frameEnd } of readFrames(segment.path, { transient: true })) {
     end = frameEnd
     if (meta.encoding === 'none') continue
     work.takenMs ||= meta.at

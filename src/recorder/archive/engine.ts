@@ -16,8 +16,8 @@ export class Engine {
 
   /**
    * Starts it; what does not fit into its memory goes to files in `temporary`. Its `memory_limit` bounds its buffers
-   * and not its allocator: without the thresholds, which make it give back what was freed, a pass over twenty segments
-   * held 330 MB where it now holds 190.
+   * and not its allocator, which by the thresholds gives back what was freed. At 1 MB each a pass holds 220 MB instead of
+   * 350, and takes a sixth longer for the pages that it gets again and again.
    */
   static async start(temporary: string): Promise<Engine> {
     await mkdir(temporary, { recursive: true, mode: 0o750 })
@@ -31,8 +31,8 @@ export class Engine {
     })
     const connection = await instance.connect()
     const engine = new Engine(instance, connection)
-    await engine.run("SET allocator_flush_threshold = '1MB'")
-    await engine.run("SET allocator_bulk_deallocation_flush_threshold = '1MB'")
+    await engine.run("SET allocator_flush_threshold = '64MB'")
+    await engine.run("SET allocator_bulk_deallocation_flush_threshold = '64MB'")
     return engine
   }
 

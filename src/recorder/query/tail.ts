@@ -39,7 +39,7 @@ export class Tail {
     let takenMs = 0
     for (const segment of this.#open.values()) {
       // By descriptor: the archive may have deleted the file.
-      for await (const frame of readFrames(`/proc/self/fd/${segment.fd}`, segment.end)) {
+      for await (const frame of readFrames(`/proc/self/fd/${segment.fd}`, { from: segment.end })) {
         segment.end = frame.end
         for await (const { kind, lines } of frameLines(frame, kinds, this.#forward)) {
           if (kind !== this.#kind) continue

@@ -8,16 +8,26 @@ export interface ReadFrame extends Frame {
   readonly end: number
 }
 
+export interface ReadOptions {
+  /** Where to begin: 0, or where a frame ended. */
+  readonly from?: number
+  /** A frame's body lasts only until the next frame: the same memory serves for all, which spares most of the work. */
+  readonly transient?: boolean
+}
+
 /**
- * Reads a segment's frames in order, from the beginning or from where a frame ended, and holds about one frame and 1 MiB
- * in memory. Ends at the first frame that is torn, damaged or not written yet, so that it reads the segment that is
+ * Reads a segment's frames in order, and holds about one frame and 1 MiB in memory. Ends at the first frame that is torn, damaged or not written yet, so that it reads the segment that is
  * being written as well. Throws when the file cannot be read or is no segment.
  */
-export async function* readFrames(path: string, from = 0): AsyncGenerator<ReadFrame, void, void> {
+export async function* readFrames(
+  path: string,
+  { from = 0, transient = false }: ReadOptions = {},
+): AsyncGenerator<ReadFrame, void, void> {
   const file = await open(path, 'r')
   try {
     let base = Math.max(from, HEADER.length)
     if (from < HEADER.length) await checkHeader(file, path)
+    let memory: Buffer | undefined
     let chunk: Buffer = Buffer.alloc(0)
     for (;;) {
       let at = 0
@@ -26,7 +36,11 @@ export async function* readFrames(path: string, from = 0): AsyncGenerator<ReadFr
         yield { meta: frame.meta, body: frame.body, end: base + at }
       }
       base += at
-      const more = await readOn(file, chunk.subarray(at), base)
+      const rest = chunk.subarray(at)
+      const bytes = await bytesToRead(file, rest, base)
+      if (bytes === undefined) return
+      if (!transient || memory === undefined || memory.length < bytes) memory = Buffer.allocUnsafeSlow(bytes)
+      const more = await readOn(file, rest, base, memory)
       if (!more) return
       chunk = more
     }
@@ -40,21 +54,28 @@ async function checkHeader(file: FileHandle, path: string): Promise<void> {
   if (bytesRead < HEADER.length || !buffer.equals(HEADER)) throw new Error(`${path} is not a log segment`)
 }
 
-/** `rest`, which begins at `offset` of the file, and what follows it, to one whole frame at least; undefined at the end. */
-async function readOn(file: FileHandle, rest: Buffer, offset: number): Promise<Buffer | undefined> {
+/** How much is to be read, with `rest` of it, which begins at `offset`, to have a whole frame; undefined at the end. */
+async function bytesToRead(file: FileHandle, rest: Buffer, offset: number): Promise<number | undefined> {
   const needed = rest.length < FRAME_HEAD_BYTES ? FRAME_HEAD_BYTES : frameBytes(rest, 0)
   // An impossible length, or a frame that is here whole and was refused.
   if (needed === undefined || needed <= rest.length) return undefined
   const left = (await file.stat()).size - offset
-  if (left < needed) return undefined
-  // New memory each time: a caller may keep a body.
-  const chunk = Buffer.allocUnsafeSlow(Math.min(left, Math.max(needed, CHUNK_BYTES)))
-  rest.copy(chunk)
+  return left < needed ? undefined : Math.max(needed, CHUNK_BYTES)
+}
+
+/** `rest` and what follows it, in `memory`, which may be where it is; undefined when the file became shorter. */
+async function readOn(
+  file: FileHandle,
+  rest: Buffer,
+  offset: number,
+  memory: Buffer,
+): Promise<Buffer | undefined> {
+  rest.copy(memory)
   let filled = rest.length
-  while (filled < chunk.length) {
-    const { bytesRead } = await file.read(chunk, filled, chunk.length - filled, offset + filled)
+  while (filled < memory.length) {
+    const { bytesRead } = await file.read(memory, filled, memory.length - filled, offset + filled)
     if (bytesRead === 0) break
     filled += bytesRead
   }
-  return filled < needed ? undefined : chunk.subarray(0, filled)
+  return filled === rest.length ? undefined : memory.subarray(0, filled)
 }

@@ -134,6 +134,27 @@ it('flushes by itself', async () => {
   await expect.poll(() => counts.stored).toBe(1)
 })
 
+it('reads the same with one piece of memory for all frames, small and large, from any of them on', async () => {
+  const wal = await openWal()
+  const all = Array.from({ length: 60 }, (_, i) => `${i} `.repeat(1 + ((i * 7919) % 200_000)))
+  for (const text of all) await wal.append(forward, Buffer.from(text))
+  const [sequence = 0] = await sequences()
+  const path = segmentFile(data, sequence)
+  const ends: number[] = []
+  const seen: string[] = []
+  for await (const { body, end } of readFrames(path, { transient: true })) {
+    ends.push(end)
+    if (body.length > 0) seen.push(body.toString())
+  }
+  expect(seen).toEqual(all)
+  const from = ends[40]
+  const rest: string[] = []
+  for await (const { body } of readFrames(path, { transient: true, ...(from !== undefined && { from }) }))
+    rest.push(body.toString())
+  expect(rest).toEqual(all.slice(-rest.length))
+  expect(rest).toHaveLength(ends.length - 41)
+})
+
 it('goes on after the last whole frame, wherever a crash tore the file', async () => {
   const source = counting(await openWal())
   for (let flush = 0; flush < 4; flush++) {
