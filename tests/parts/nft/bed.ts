@@ -113,6 +113,7 @@ table inet behind {
     type filter hook input priority 100; policy accept;
     icmpv6 type nd-router-advert counter comment "router-advert"
     icmpv6 type mld-listener-query counter comment "listener-query"
+    icmpv6 type nd-neighbor-solicit ip6 saddr { 100::1, 2001:db8:0:1::77 } counter comment "solicitation"
   }
 }
 `
