@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Namespace } from './namespaces.ts'
 import { admitFrames, PacketGenerator, type Traffic } from './packet-generator.ts'
 import type { Ruleset } from './rulesets.ts'
@@ -94,14 +95,22 @@ export class ForwardingBed {
     })
   }
 
-  /** Seconds of processor time a packet takes, its making included. Throws when not all arrive. */
-  cost(kind: Kind, packets: number): number {
+  /** Seconds of processor time a packet takes, its making included. Throws when packets are lost. */
+  async cost(kind: Kind, packets: number): Promise<number> {
     const receiver = kind === 'in' ? this.#client : this.#provider
-    const before = receiver.received('eth0').packets
-    const seconds = this.#router.inside(() => this.#generators[kind].send(packets))
-    const arrived = receiver.received('eth0').packets - before
-    if (arrived !== packets) throw new Error(`${arrived} of ${packets} packets arrived`)
-    return seconds / packets
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const before = receiver.received('eth0').packets
+      const seconds = this.#router.inside(() => this.#generators[kind].send(packets))
+      const arrived = () => receiver.received('eth0').packets - before
+      if (arrived() === packets) return seconds / packets
+      // The kernel left the end of it to another thread of its own, whose time nobody counted: once more.
+      await sleep(100)
+      if (arrived() !== packets)
+        throw new Error(
+          `${arrived()} of ${packets} packets arrived. Fix: is net.netfilter.nf_conntrack_max below 16384?`,
+        )
+    }
+    throw new Error('this machine is too busy to measure')
   }
 
   /** Seconds of processor time that making a packet takes. */
@@ -109,9 +118,9 @@ export class ForwardingBed {
     return this.#router.inside(() => this.#generators.out.idle(packets)) / packets
   }
 
-  /** Forgets all flows. */
+  /** Forgets the flows that packets of the kind "new" began. */
   async forget(): Promise<void> {
-    await this.#router.run(['conntrack', '-F'])
+    await this.#router.run(['conntrack', '-D', '-p', 'udp', '--orig-port-dst', String(TRAFFIC.new.to.port)])
   }
 
   async stop(): Promise<void> {

@@ -11,7 +11,7 @@ import { print, type Row } from './table.ts'
  */
 
 const ROUNDS = 25
-const PACKETS = 20_000
+const PACKETS = { known: 40_000, new: 8000 } as const
 
 const OURS = 'Sekisho'
 const BARE = 'one masquerade rule'
@@ -94,10 +94,10 @@ async function measure(rulesets: Readonly<Record<string, Ruleset>>): Promise<Rea
       for (const [name, bed] of beds) {
         bed.warm()
         const turn = {
-          out: bed.cost('out', PACKETS),
-          in: bed.cost('in', PACKETS),
-          new: bed.cost('new', PACKETS),
-          idle: bed.idleCost(PACKETS),
+          out: await bed.cost('out', PACKETS.known),
+          in: await bed.cost('in', PACKETS.known),
+          new: await bed.cost('new', PACKETS.new),
+          idle: bed.idleCost(PACKETS.known),
         }
         await bed.forget()
         turns.set(name, [...(turns.get(name) ?? []), turn])

@@ -8,6 +8,8 @@ const BATCH = 64
 const XDP_DROP = 1
 const XDP_PASS = 2
 const PORTS = 16_384
+/** Odd, so that flows come round one and all, but not in the order of their making, which would suit the caches. */
+const SHUFFLE = 0x9e3779b1
 
 /** A packet of every flow: one address and port stay, of the other side the last octet and the port vary. */
 export interface Traffic {
@@ -87,7 +89,7 @@ function frameOf({ macs, from, to }: Traffic): Buffer {
   return frame
 }
 
-/** Writes the headers for flow number `counter & (flows - 1)` into the frame, and counts. */
+/** Writes the headers for flow number `counter * SHUFFLE & (flows - 1)` into the frame, and counts. */
 function program({ direction, flows }: Traffic, frame: Buffer, counter: number, verdict: number): Buffer {
   const [addressAt, portAt] = direction === 'out' ? [33, 34] : [29, 36]
   const identificationAt = 18
@@ -103,6 +105,7 @@ function program({ direction, flows }: Traffic, frame: Buffer, counter: number, 
     insn(0xbf, 0, 9, 0, 0),
     insn(0x07, 0, 0, 0, 1),
     insn(0x7b, 8, 0, 0, 0), // and one more
+    insn(0x27, 9, 0, 0, SHUFFLE),
     insn(0x57, 9, 0, 0, flows - 1), // r9 = the flow
     insn(0xbf, 0, 9, 0, 0),
     insn(0x57, 0, 0, 0, PORTS - 1),
