@@ -9,6 +9,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   apply: async () => (await import('./apply.ts')).applyCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   devices: async () => (await import('./devices.ts')).devicesCommand(),
+  top: async () => (await import('./top.ts')).topCommand(),
+  who: async () => (await import('./who.ts')).whoCommand(),
   logs: async () => (await import('./logs.ts')).logsCommand(),
   query: async () => (await import('./query.ts')).queryCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),

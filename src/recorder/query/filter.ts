@@ -15,12 +15,19 @@ export interface Client {
   readonly macs: readonly string[]
 }
 
+/** An address or a prefix; `text` is the address's usual text. */
+export interface AddressFilter {
+  readonly text: string
+  readonly prefix: Prefix
+  readonly single: boolean
+}
+
 /** What `sekisho logs` looks for. */
 export interface Filter {
   readonly fromMs?: number
   readonly toMs?: number
   readonly name?: string
-  readonly address?: { readonly text: string; readonly prefix: Prefix; readonly single: boolean }
+  readonly address?: AddressFilter
   readonly client?: Client
   /** RE2; without capitals it matches them too. */
   readonly grep?: string
@@ -42,7 +49,7 @@ export function condition(kind: KindName, filter: Filter): string {
     const macs = MAC_COLUMNS.filter((column) => Object.hasOwn(columns, column))
     all.push(
       any([
-        ...addresses.flatMap((column) => heldBy(column, client)),
+        ...addresses.map((column) => heldBy(column, client)),
         ...macs.map((column) => isOneOf(column, client.macs)),
       ]),
     )
@@ -73,10 +80,11 @@ export function datesOf({ fromMs, toMs }: Filter): { readonly from?: string; rea
  * A domain is itself and everything below it; with "*" the whole name must match. Domain names are compared in lower case
  * (RFC 4343), and with or without the root's dot; the log's own names of hosts and programs as they are, capitals aside.
  */
-function nameMatch(kind: KindName, column: string, name: string): string {
+export function nameMatch(kind: KindName, column: string, name: string): string {
   const wanted = name.toLowerCase().replace(/\.$/, '')
-  // The watcher writes lower case: without lower() the archive's statistics leave most of it unread.
-  const quoted = kind === 'dns' ? identifier(column) : `lower(${identifier(column)})`
+  // The watchers write lower case: without lower() the archive's statistics leave most of it unread.
+  const watched = kind === 'dns' || kind === 'flows'
+  const quoted = watched ? identifier(column) : `lower(${identifier(column)})`
   if (wanted.includes('*')) return `rtrim(${quoted}, '.') LIKE ${literal(globPattern(wanted))} ESCAPE '\\'`
   const spellings = [wanted, `${wanted}.`]
   return [
@@ -89,7 +97,7 @@ function globPattern(glob: string): string {
   return glob.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%')
 }
 
-function addressMatch(column: string, { text, prefix, single }: NonNullable<Filter['address']>): string {
+export function addressMatch(column: string, { text, prefix, single }: AddressFilter): string {
   const quoted = identifier(column)
   if (single) return `${quoted} = ${literal(text)}`
   return prefix.version === 4
@@ -116,8 +124,9 @@ function digits(value: bigint): string {
   return value.toString(16).padStart(32, '0')
 }
 
-function heldBy(column: string, { holdings }: Client): string[] {
-  if (holdings.length === 0) return []
+/** SQL for whether the address was a client's at the record's time. */
+export function heldBy(column: string, { holdings }: Client): string {
+  if (holdings.length === 0) return 'false'
   const quoted = identifier(column)
   const addresses = [...new Set(holdings.map(({ address }) => address))]
   const whiles = holdings.map(
@@ -125,10 +134,11 @@ function heldBy(column: string, { holdings }: Client): string[] {
       `(${quoted} = ${literal(address)} AND "time" BETWEEN ${instant(fromMs)} AND ${instant(toMs)})`,
   )
   // The first condition is what the archive's statistics understand.
-  return [`${isOneOf(column, addresses)} AND (${whiles.join(' OR ')})`]
+  return `${isOneOf(column, addresses)} AND (${whiles.join(' OR ')})`
 }
 
-function isOneOf(column: string, values: readonly string[]): string {
+/** SQL for whether a column is one of some texts. */
+export function isOneOf(column: string, values: readonly string[]): string {
   return values.length === 0 ? 'false' : `${identifier(column)} IN (${values.map(literal).join(', ')})`
 }
 
