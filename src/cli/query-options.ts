@@ -92,6 +92,13 @@ function timeOption(option: string, text: string | undefined, now: number, end: 
   return ms
 }
 
+/** `--limit`, one at least. */
+export function limitOption(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text))
+    throw new QueryProblem(`--limit ${text} is no number. Fix: write one like 20`)
+  return Number(text)
+}
+
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 /** DuckDB ends a statement soon when it is asked to, and node waits for it at its end. */
 const GIVE_UP_MS = 3000

@@ -8,6 +8,7 @@ import {
   answering,
   type FormatOptions,
   formatOf,
+  limitOption,
   type SpanOptions,
   spanOf,
   terminal,
@@ -36,7 +37,7 @@ export function topCommand(): Command {
       answering(async (signal) => {
         const format = formatOf(options)
         const by = byOf(options)
-        const limit = limitOf(options)
+        const limit = limitOption(options.limit ?? '')
         const span = spanOf({ since: '24h', ...options })
         const session = await openAsking(options.data, span, signal)
         try {
@@ -64,9 +65,4 @@ function byOf({ by }: Options): TopBy {
   const found = TOP_BY.find((one) => one === by)
   if (!found) throw new QueryProblem(`--by ${by} is none of ${TOP_BY.join(', ')}. Fix: choose one`)
   return found
-}
-
-function limitOf({ limit = '' }: Options): number {
-  if (!/^[1-9]\d{0,6}$/.test(limit)) throw new QueryProblem(`--limit ${limit} is no number. Fix: write one like 20`)
-  return Number(limit)
 }

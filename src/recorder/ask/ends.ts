@@ -29,6 +29,17 @@ export function endsSql(where = 'true'): string {
       OR (${outside} AND destinationZone IN ('${ROUTER}', '${CONTAINERS}')))))`
 }
 
+/** SQL over ends: what a connection went to as people know it, and what kind of name that is (Note). */
+export const NAME = 'coalesce(name, peer)'
+export const NOTE = `CASE WHEN incoming THEN 'incoming' WHEN name IS NOT NULL THEN '' WHEN nameStatus = 'local' THEN 'local' ELSE 'unresolved' END`
+/** SQL over ends: "tcp 443", "icmp". */
+export const PORT = `concat_ws(' ', coalesce(map {1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6'}[protocolIdentifier], concat('protocol ', protocolIdentifier)), port)`
+
+/**
+ * An address that was not asked for, one of the own networks, or one that came in from outside or from another network.
+ */
+export type Note = 'unresolved' | 'local' | 'incoming'
+
 /**
  * SQL for rows with an `address`, a "time" and a `zone` (null where it is not known), with whose they are: `device` for
  * people (a name, else a MAC address, else the address), and `mac`. A device has the name that it had last. `own` are this

@@ -1,5 +1,6 @@
 import { bar } from './bars.ts'
-import { type Cell, type Column, type Row, type Screen, screenTable, type Style, styled } from './screen.ts'
+import { type Cell, type Column, type Row, type Screen, screenTable, styled } from './screen.ts'
+import { keyStyle, noteCell } from './notes.ts'
 import { serviceOf } from './services.ts'
 import { type Span, spanText } from './span-text.ts'
 import type { Top, TopBy, TopRow } from './top.ts'
@@ -16,12 +17,6 @@ const HEADINGS: Readonly<Record<TopBy, readonly [string, string?]>> = {
   address: ['ADDRESS', 'NAME'],
   port: ['PORT', 'SERVICE'],
   zone: ['ZONE'],
-}
-
-const NOTES: Readonly<Record<NonNullable<TopRow['note']>, { readonly text: string; readonly style: Style }>> = {
-  unresolved: { text: 'not asked for', style: 'yellow' },
-  local: { text: 'own network', style: 'dim' },
-  incoming: { text: 'came in', style: 'magenta' },
 }
 
 /** `sekisho top` for people. */
@@ -70,7 +65,7 @@ function cellsOf(by: TopBy, rows: readonly TopRow[], row: TopRow, all: number, c
   // Beside the highest: a bar that is a twentieth of its room says nothing.
   const its = bar(most === 0 ? 0 : (down + up) / most, columns).padEnd(columns)
   return [
-    { text: key, style: note === 'unresolved' ? 'yellow' : 'cyan' },
+    { text: key, style: keyStyle(note) },
     ...(HEADINGS[by][1] === undefined ? [] : [secondCell(by, key, of)]),
     bytesText(down),
     bytesText(up),
@@ -78,7 +73,7 @@ function cellsOf(by: TopBy, rows: readonly TopRow[], row: TopRow, all: number, c
     ...(columns > 0 ? [{ text: its, style: 'green' as const }] : []),
     countText(connections),
     ...(by === 'device' ? [] : [countText(devices)]),
-    ...(note ? [NOTES[note]] : []),
+    ...(note ? [noteCell(note)] : []),
   ]
 }
 

@@ -1,6 +1,6 @@
 import { type Client, condition, type Filter, heldBy } from '../query/filter.ts'
 import type { Session } from '../query/session.ts'
-import { endsSql, withDevice } from './ends.ts'
+import { endsSql, NAME, NOTE, type Note, PORT, withDevice } from './ends.ts'
 import { number, rowsOf, text } from './rows.ts'
 
 export const TOP_BY = ['device', 'name', 'address', 'port', 'zone'] as const
@@ -19,8 +19,8 @@ export interface TopOptions {
 export interface TopRow {
   /** A device's name, a domain name, an address, "tcp 443" or a zone. */
   readonly key: string
-  /** What kind of key a name's is: an address that was not asked for, one of the own networks, or one that called us. */
-  readonly note?: 'unresolved' | 'local' | 'incoming'
+  /** Why a name's key is an address. */
+  readonly note?: Note
   /** The name that has most of an address, and the zone of a device. */
   readonly of?: string
   readonly down: number
@@ -39,15 +39,9 @@ export interface Top {
 /** SQL for each way to look at `ends`: the key, whether a key is one of several kinds, and what else is told of it. */
 const KEYS: Readonly<Record<TopBy, { readonly key: string; readonly note?: string; readonly of?: string }>> = {
   device: { key: 'device', of: 'arg_max(zone, "time")' },
-  name: {
-    key: 'coalesce(name, peer)',
-    note: `CASE WHEN incoming THEN 'incoming' WHEN name IS NOT NULL THEN '' WHEN nameStatus = 'local' THEN 'local' ELSE 'unresolved' END`,
-  },
+  name: { key: NAME, note: NOTE },
   address: { key: 'peer', of: 'arg_max(name, up + down)' },
-  port: {
-    key: `concat_ws(' ', coalesce(map {1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6'}[protocolIdentifier], concat('protocol ', protocolIdentifier)), port)`,
-    of: 'any_value(applicationName)',
-  },
+  port: { key: PORT, of: 'any_value(applicationName)' },
   zone: { key: `coalesce(zone, 'unknown')` },
 }
 
@@ -79,7 +73,7 @@ export async function topOf(session: Session, options: TopOptions): Promise<Top>
       const [noted, its] = [text(row.note), text(row.of)]
       return {
         key: text(row.key) ?? '',
-        ...(noted && { note: noted as NonNullable<TopRow['note']> }),
+        ...(noted && { note: noted as Note }),
         ...(its !== undefined && { of: its }),
         down: number(row.down),
         up: number(row.up),

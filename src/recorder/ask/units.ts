@@ -20,11 +20,11 @@ export function countText(count: number): string {
 }
 
 /** "1 connection", "12,345 connections". */
-export function countOf(count: number, noun: string): string {
-  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`
+export function countOf(count: number, noun: string, plural = 's'): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : plural}`
 }
 
-/** "3 ms", "1.2 s", "2 min", "3.4 h", "5.1 d". */
+/** "3 ms", "1.2 s", "2 min", "3 h", "5.1 d". */
 export function durationText(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`
   const [value, unit] =
@@ -35,7 +35,7 @@ export function durationText(ms: number): string {
         : ms < 86_400_000
           ? [ms / 3_600_000, 'h']
           : [ms / 86_400_000, 'd']
-  return `${value.toFixed(value >= 10 ? 0 : 1)} ${unit}`
+  return `${value.toFixed(value >= 10 || Number.isInteger(value) ? 0 : 1)} ${unit}`
 }
 
 /** A moment (milliseconds since 1970) as people here read it: "2026-11-23 10:15:03". */
