@@ -25,7 +25,13 @@ export function iso(ms: number): string {
 }
 
 /** A question that was answered with addresses; `more` says what is different. */
-export function dns(ms: number, client: string, name: string, addresses: string[], more: Partial<DnsRecord> = {}): object {
+export function dns(
+  ms: number,
+  client: string,
+  name: string,
+  addresses: string[],
+  more: Partial<DnsRecord> = {},
+): object {
   const v6 = addresses.some((address) => address.includes(':'))
   return {
     time: iso(ms),
@@ -110,34 +116,35 @@ export async function writeWatched(data: string, now: number): Promise<void> {
   const today = now - 2 * HOUR
   const laptop = { device: 'laptop', vendor: 'Example Computers' }
   const tv = { device: 'tv', vendor: 'Example Screens' }
-  writeSegment(
-    data,
-    [
-      frame('devices', [
-        held([old - DAY, old + DAY], '10.0.0.7', LAPTOP, laptop),
-        held([old - DAY, old + DAY], 'fd00::7', LAPTOP, laptop),
-        held([old - HOUR, old + DAY], '10.0.0.42', NAMELESS),
-      ]),
-      frame('dns', [
-        dns(old, '10.0.0.7', 'www.example.org', ['192.0.2.80']),
-        dns(old + 1000, 'fd00::7', 'www.example.org', ['2001:db8::80']),
-        dns(old + 2000, '10.0.0.42', 'notexample.org', ['192.0.2.81']),
-        dns(old + 3000, '10.0.0.42', 'a_b%c.example.net', ['192.0.2.82']),
-        dns(old + 4000, '10.0.0.42', "it's.example.net", ['192.0.2.83']),
-      ]),
-      frame('flows', [
-        flow(old + 5000, ['10.0.0.7', '192.0.2.80'], [1000, 200_000], named('www.example.org')),
-        flow(old + 6000, ['fd00::7', '2001:db8::80'], [500, 100_000], named('www.example.org')),
-        // Another name at the same address.
-        flow(old + 7000, ['10.0.0.42', '192.0.2.80'], [300, 300], named('other.example.com')),
-      ]),
-    ],
-  )
+  writeSegment(data, [
+    frame('devices', [
+      held([old - DAY, old + DAY], '10.0.0.7', LAPTOP, laptop),
+      held([old - DAY, old + DAY], 'fd00::7', LAPTOP, laptop),
+      held([old - HOUR, old + DAY], '10.0.0.42', NAMELESS),
+    ]),
+    frame('dns', [
+      dns(old, '10.0.0.7', 'www.example.org', ['192.0.2.80']),
+      dns(old + 1000, 'fd00::7', 'www.example.org', ['2001:db8::80']),
+      dns(old + 2000, '10.0.0.42', 'notexample.org', ['192.0.2.81']),
+      dns(old + 3000, '10.0.0.42', 'a_b%c.example.net', ['192.0.2.82']),
+      dns(old + 4000, '10.0.0.42', "it's.example.net", ['192.0.2.83']),
+    ]),
+    frame('flows', [
+      flow(old + 5000, ['10.0.0.7', '192.0.2.80'], [1000, 200_000], named('www.example.org')),
+      flow(old + 6000, ['fd00::7', '2001:db8::80'], [500, 100_000], named('www.example.org')),
+      // Another name at the same address.
+      flow(old + 7000, ['10.0.0.42', '192.0.2.80'], [300, 300], named('other.example.com')),
+    ]),
+  ])
   await runPass(settings)
   const open = { open: true }
   const long = { flowId: 900_000, flowStart: iso(today), ...named('stream.example.com') }
   const router = { sourceZone: 'router', ...named('updates.example.net') }
-  const inside = { destinationZone: 'guest', destinationNameStatus: 'local', destinationTransportPort: 445 } as const
+  const inside = {
+    destinationZone: 'guest',
+    destinationNameStatus: 'local',
+    destinationTransportPort: 445,
+  } as const
   const forward = {
     sourceZone: 'wan',
     destinationZone: 'home',
@@ -151,7 +158,11 @@ export async function writeWatched(data: string, now: number): Promise<void> {
       held([now - DAY, now], '10.0.0.7', TV, { ...tv, ...open }),
       held([now - DAY, now], '10.0.0.9', LAPTOP, { ...laptop, ...open }),
       held([now - DAY, now], '10.0.0.20', '00:00:5e:30:00:20', { device: QUOTED, ...open }),
-      held([now - DAY, now], '10.0.3.5', '00:00:5e:30:03:05', { device: 'printer', network: 'guest', ...open }),
+      held([now - DAY, now], '10.0.3.5', '00:00:5e:30:03:05', {
+        device: 'printer',
+        network: 'guest',
+        ...open,
+      }),
       held([now - DAY, now], 'fd00::99', TV, { ...tv, ...open }),
     ]),
     frame('dns', [

@@ -31,7 +31,10 @@ export function terminalWidth(): number | undefined {
 export function terminal(): Screen {
   const width = terminalWidth()
   const { NO_COLOR: noColor = '', TERM: term } = process.env
-  return { ...(width !== undefined && { width }), color: width !== undefined && noColor === '' && term !== 'dumb' }
+  return {
+    ...(width !== undefined && { width }),
+    color: width !== undefined && noColor === '' && term !== 'dumb',
+  }
 }
 
 /** Writes to stdout no faster than it is read. */

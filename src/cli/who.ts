@@ -82,7 +82,12 @@ async function targetOf(text: string): Promise<Target> {
   return { kind: 'name', name }
 }
 
-type Times = { readonly first: number; readonly last: number; readonly lastAsked?: number; readonly lastRecorded?: number }
+type Times = {
+  readonly first: number
+  readonly last: number
+  readonly lastAsked?: number
+  readonly lastRecorded?: number
+}
 
 function timesInUtc<T extends Times>({ first, last, lastAsked, lastRecorded, ...rest }: T) {
   const utc = (ms: number): string => new Date(ms).toISOString()

@@ -153,13 +153,18 @@ function oddities(screen: Screen, { encryptedDns, unresolved }: DeviceReport): s
     all.map(({ address, port, connections }) => `${address} ${port} (${countText(connections)})`).join(', ')
   const lines: Cell[] = []
   if (encryptedDns.length > 0)
-    lines.push({ text: `encrypted DNS, which nobody here can read: ${peers(encryptedDns)}`, style: 'magenta' })
+    lines.push({
+      text: `encrypted DNS, which nobody here can read: ${peers(encryptedDns)}`,
+      style: 'magenta',
+    })
   if (unresolved.connections > 0)
     lines.push({
       text: `${countOf(unresolved.connections, 'connection')} to ${countOf(unresolved.addresses, 'address', 'es')} that it had not asked for: ${peers(unresolved.most)}`,
       style: 'yellow',
     })
-  const shown = lines.map(({ text, ...rest }) => `  ${styled(screen, { text: fit(screen, text, 2), ...rest })}`)
+  const shown = lines.map(
+    ({ text, ...rest }) => `  ${styled(screen, { text: fit(screen, text, 2), ...rest })}`,
+  )
   return shown.length > 0 ? ['', ...shown] : []
 }
 

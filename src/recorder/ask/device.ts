@@ -22,7 +22,11 @@ export interface DeviceReport {
   readonly destinations: readonly Destination[]
   readonly encryptedDns: readonly Peer[]
   /** Connections to addresses outside that no answer of DNS gave it. */
-  readonly unresolved: { readonly connections: number; readonly addresses: number; readonly most: readonly Peer[] }
+  readonly unresolved: {
+    readonly connections: number
+    readonly addresses: number
+    readonly most: readonly Peer[]
+  }
 }
 
 interface KnownMac {

@@ -1,6 +1,6 @@
 import { bar } from './bars.ts'
-import { type Cell, type Column, type Row, type Screen, screenTable, styled } from './screen.ts'
 import { keyStyle, noteCell } from './notes.ts'
+import { type Cell, type Column, type Row, type Screen, screenTable, styled } from './screen.ts'
 import { serviceOf } from './services.ts'
 import { type Span, spanText } from './span-text.ts'
 import type { Top, TopBy, TopRow } from './top.ts'

@@ -33,17 +33,23 @@ export interface TopRow {
 export interface Top {
   readonly rows: readonly TopRow[]
   /** Of all, those included for which there was no room. */
-  readonly total: { readonly keys: number; readonly down: number; readonly up: number; readonly connections: number }
+  readonly total: {
+    readonly keys: number
+    readonly down: number
+    readonly up: number
+    readonly connections: number
+  }
 }
 
 /** SQL for each way to look at `ends`: the key, whether a key is one of several kinds, and what else is told of it. */
-const KEYS: Readonly<Record<TopBy, { readonly key: string; readonly note?: string; readonly of?: string }>> = {
-  device: { key: 'device', of: 'arg_max(zone, "time")' },
-  name: { key: NAME, note: NOTE },
-  address: { key: 'peer', of: 'arg_max(name, up + down)' },
-  port: { key: PORT, of: 'any_value(applicationName)' },
-  zone: { key: `coalesce(zone, 'unknown')` },
-}
+const KEYS: Readonly<Record<TopBy, { readonly key: string; readonly note?: string; readonly of?: string }>> =
+  {
+    device: { key: 'device', of: 'arg_max(zone, "time")' },
+    name: { key: NAME, note: NOTE },
+    address: { key: 'peer', of: 'arg_max(name, up + down)' },
+    port: { key: PORT, of: 'any_value(applicationName)' },
+    zone: { key: `coalesce(zone, 'unknown')` },
+  }
 
 /** Who, or what, used how much: the most bytes first. */
 export async function topOf(session: Session, options: TopOptions): Promise<Top> {

@@ -67,7 +67,8 @@ export function isWaiting({ lastAsked, lastRecorded, lastResponse }: Talker, now
 }
 
 function detailsOf(talker: Talker, target: Target, now: number): string[] {
-  const { device, macAddress, addresses, names, connections, open, unresolved, incoming, lastResponse } = talker
+  const { device, macAddress, addresses, names, connections, open, unresolved, incoming, lastResponse } =
+    talker
   const identity = [...(macAddress === undefined || macAddress === device ? [] : [macAddress]), ...addresses]
   const below = target.kind === 'name' ? names.filter((name) => name !== target.name) : names
   const waiting = isWaiting(talker, now)

@@ -1,4 +1,11 @@
-import { type AddressFilter, addressMatch, condition, type Filter, isOneOf, nameMatch } from '../query/filter.ts'
+import {
+  type AddressFilter,
+  addressMatch,
+  condition,
+  type Filter,
+  isOneOf,
+  nameMatch,
+} from '../query/filter.ts'
 import type { Session } from '../query/session.ts'
 import { literal } from '../sql.ts'
 import { endsSql, withDevice } from './ends.ts'
