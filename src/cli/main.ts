@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   top: async () => (await import('./top.ts')).topCommand(),
   device: async () => (await import('./device.ts')).deviceCommand(),
   who: async () => (await import('./who.ts')).whoCommand(),
+  watch: async () => (await import('./watch.ts')).watchCommand(),
   logs: async () => (await import('./logs.ts')).logsCommand(),
   query: async () => (await import('./query.ts')).queryCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),

@@ -32,11 +32,11 @@ export interface FlowView {
 
 export interface EventsOptions {
   /** Takes an event as a line of NDJSON of the kind "events". */
-  emit(epochMs: number, line: string): void
+  readonly emit: (epochMs: number, line: string) => void
   /** Whether an address is a client's in one of our networks, and not this router's. */
-  isOwnClient(address: string): boolean
+  readonly isOwnClient: (address: string) => boolean
   /** Whether clients were told of it by ourselves: the WAN's gateway, servers that DHCP hands out. */
-  isKnown?(address: string): boolean
+  readonly isKnown?: (address: string) => boolean
 }
 
 /**

@@ -1,8 +1,7 @@
-import { clip } from '../query/screen-text.ts'
 import { sparkline } from './bars.ts'
 import type { DeviceReport } from './device.ts'
 import { keyStyle, noteCell } from './notes.ts'
-import { type Cell, type Screen, screenTable, styled } from './screen.ts'
+import { type Cell, type Screen, screenTable, styled, within } from './screen.ts'
 import { type Span, spanText } from './span-text.ts'
 import { bytesText, countOf, countText, durationText, minuteText, shareText } from './units.ts'
 
@@ -107,7 +106,7 @@ function questions(screen: Screen, { questions: all, names, resolvers }: DeviceR
   )
   const others = resolvers.filter(({ local }) => !local)
   return [
-    `${heading}  ${fit(screen, parts.join(', '), 'Asked'.length + 2)}`,
+    `${heading}  ${within(screen, parts.join(', '), 'Asked'.length + 2)}`,
     ...block(table),
     ...(others.length > 0 ? [bypass(screen, others)] : []),
   ]
@@ -115,7 +114,7 @@ function questions(screen: Screen, { questions: all, names, resolvers }: DeviceR
 
 function bypass(screen: Screen, others: DeviceReport['resolvers']): string {
   const list = others.slice(0, MOST_ADDRESSES).map(({ address, asked }) => `${address} (${countText(asked)})`)
-  const text = fit(screen, `questions went past this router's resolver to ${list.join(', ')}`, 2)
+  const text = within(screen, `questions went past this router's resolver to ${list.join(', ')}`, 2)
   return `  ${styled(screen, { text, style: 'magenta' })}`
 }
 
@@ -163,7 +162,7 @@ function oddities(screen: Screen, { encryptedDns, unresolved }: DeviceReport): s
       style: 'yellow',
     })
   const shown = lines.map(
-    ({ text, ...rest }) => `  ${styled(screen, { text: fit(screen, text, 2), ...rest })}`,
+    ({ text, ...rest }) => `  ${styled(screen, { text: within(screen, text, 2), ...rest })}`,
   )
   return shown.length > 0 ? ['', ...shown] : []
 }
@@ -171,11 +170,7 @@ function oddities(screen: Screen, { encryptedDns, unresolved }: DeviceReport): s
 /** A line that begins with a word; `ready` text is painted already. */
 function word(screen: Screen, label: string, text: string, ready = false): string {
   const head = styled(screen, { text: `  ${label.padEnd(INDENT - 2)}`, style: 'dim' })
-  return head + (ready ? text : styled(screen, { text: fit(screen, text, INDENT) }))
-}
-
-function fit({ width }: Screen, text: string, taken: number): string {
-  return width === undefined ? text : clip(text, Math.max(1, width - taken))
+  return head + (ready ? text : styled(screen, { text: within(screen, text, INDENT) }))
 }
 
 function indented(screen: Screen): Screen {

@@ -33,6 +33,25 @@ export function styled(screen: Screen, { text, style }: Cell): string {
   return paint(screen, screenText(text), style)
 }
 
+/** A text of ours or of a record's, cut to what is left of a line when so many columns are taken. */
+export function within({ width }: Screen, text: string, taken = 0): string {
+  const harmless = screenText(text)
+  return width === undefined ? harmless : clip(harmless, Math.max(1, width - taken))
+}
+
+/** Texts one after the other on a line, which is cut where the terminal ends. */
+export function styledLine(screen: Screen, cells: readonly Cell[]): string {
+  let room = screen.width ?? Number.POSITIVE_INFINITY
+  const shown: string[] = []
+  for (const { text, style } of cells) {
+    if (room <= 0 || text === '') continue
+    const harmless = clip(screenText(text), room)
+    shown.push(paint(screen, harmless, style))
+    room -= screenWidth(harmless) + GAP
+  }
+  return shown.join(' '.repeat(GAP)).trimEnd()
+}
+
 function paint({ color }: Screen, text: string, style: Style | undefined): string {
   return style === undefined ? text : createColors(color)[style](text)
 }

@@ -1,5 +1,4 @@
-import { clip } from '../query/screen-text.ts'
-import { type Row, type Screen, screenTable, styled } from './screen.ts'
+import { type Row, type Screen, screenTable, styled, within } from './screen.ts'
 import { type Span, spanText } from './span-text.ts'
 import { bytesText, countOf, countText, momentText } from './units.ts'
 import type { Talker, Target, Who } from './who.ts'
@@ -40,7 +39,7 @@ export function whoScreen(screen: Screen, target: Target, who: Who, span: Span, 
     styled(screen, { text: caption, style: 'dim' }),
     heading,
     ...body,
-    ...foot.map((text) => styled(screen, { text: fit(screen, text), style: 'dim' })),
+    ...foot.map((text) => styled(screen, { text: within(screen, text), style: 'dim' })),
     '',
   ].join('\n')
 }
@@ -96,11 +95,7 @@ function responseNote(response: string | undefined): string {
 }
 
 function detail(screen: Screen, text: string): string {
-  return styled(screen, { text: fit(screen, `  ${text}`), style: 'dim' })
-}
-
-function fit({ width }: Screen, text: string): string {
-  return width === undefined ? text : clip(text, width)
+  return styled(screen, { text: within(screen, `  ${text}`), style: 'dim' })
 }
 
 function few(all: readonly string[], most: number): string {
