@@ -91,9 +91,9 @@ function questions(screen: Screen, { questions: all, names, resolvers }: DeviceR
     count === 0 ? [] : [`${shareText(count / all.asked)} ${what}`]
   const parts = [
     `${countOf(all.asked, 'question')} for ${countOf(all.names, 'name')}`,
-    ...share(all.nxdomain, 'do not exist (NXDOMAIN)'),
+    ...share(all.nxdomain, 'NXDOMAIN'),
     ...share(all.failed, 'failed'),
-    ...share(all.unanswered, 'without an answer'),
+    ...share(all.unanswered, 'unanswered'),
   ]
   const table = screenTable(
     indented(screen),

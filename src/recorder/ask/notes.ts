@@ -2,8 +2,8 @@ import type { Note } from './ends.ts'
 import type { Cell, Style } from './screen.ts'
 
 const NOTES: Readonly<Record<Note, { readonly text: string; readonly style: Style }>> = {
-  unresolved: { text: 'not asked for', style: 'yellow' },
-  local: { text: 'own network', style: 'dim' },
+  unresolved: { text: 'unresolved', style: 'yellow' },
+  local: { text: 'local', style: 'dim' },
   incoming: { text: 'came in', style: 'magenta' },
 }
 

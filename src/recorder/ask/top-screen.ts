@@ -8,7 +8,7 @@ import { bytesText, countOf, countText, shareText } from './units.ts'
 
 /** Columns of a bar, in a terminal that has room. */
 const BAR = 20
-const NARROW_BAR = 10
+const NARROW_BAR = 6
 const WIDE = 100
 
 const HEADINGS: Readonly<Record<TopBy, readonly [string, string?]>> = {
@@ -23,12 +23,12 @@ const HEADINGS: Readonly<Record<TopBy, readonly [string, string?]>> = {
 export function topScreen(screen: Screen, by: TopBy, { rows, total }: Top, span: Span): string {
   const caption = styled(screen, { text: captionOf(by, span), style: 'dim' })
   if (rows.length === 0) return `${caption}\nNo connection was recorded.\n`
+  const shape = shapeOf(screen, by, rows)
   const all = total.down + total.up
-  const columns = barColumns(screen)
   const table = screenTable(
     screen,
-    columnsOf(by, rows, columns),
-    rows.map((row) => cellsOf(by, rows, row, all, columns)),
+    columnsOf(shape),
+    rows.map((row) => cellsOf(shape, row, all)),
   )
   const more = total.keys - rows.length
   const sum = `${bytesText(total.down)} down, ${bytesText(total.up)} up in ${countOf(total.connections, 'connection')}${more > 0 ? `; ${countText(more)} more not shown (--limit)` : ''}`
@@ -39,11 +39,28 @@ function captionOf(by: TopBy, span: Span): string {
   return `Traffic by ${by} ${spanText(span)}`
 }
 
-function barColumns({ width }: Screen): number {
-  return width === undefined ? 0 : width >= WIDE ? BAR : NARROW_BAR
+/** Which columns there is room for, and something to say in. */
+interface Shape {
+  readonly by: TopBy
+  readonly bar: number
+  readonly devices: boolean
+  readonly notes: boolean
+  /** What the highest has. */
+  readonly most: number
 }
 
-function columnsOf(by: TopBy, rows: readonly TopRow[], columns: number): Column[] {
+function shapeOf({ width }: Screen, by: TopBy, rows: readonly TopRow[]): Shape {
+  const wide = width === undefined || width >= WIDE
+  return {
+    by,
+    bar: width === undefined ? 0 : wide ? BAR : NARROW_BAR,
+    devices: by !== 'device' && wide,
+    notes: rows.some(({ note }) => note),
+    most: rows[0] ? rows[0].down + rows[0].up : 0,
+  }
+}
+
+function columnsOf({ by, bar: columns, devices, notes }: Shape): Column[] {
   const [key, of] = HEADINGS[by]
   return [
     { heading: key, least: 12 },
@@ -53,26 +70,25 @@ function columnsOf(by: TopBy, rows: readonly TopRow[], columns: number): Column[
     { heading: 'SHARE', right: true },
     ...(columns > 0 ? [{ heading: '' }] : []),
     { heading: 'CONNS', right: true },
-    ...(by === 'device' ? [] : [{ heading: 'DEVICES', right: true as const }]),
-    ...(rows.some(({ note }) => note) ? [{ heading: '' }] : []),
+    ...(devices ? [{ heading: 'DEVICES', right: true as const }] : []),
+    ...(notes ? [{ heading: '' }] : []),
   ]
 }
 
-function cellsOf(by: TopBy, rows: readonly TopRow[], row: TopRow, all: number, columns: number): Row {
+function cellsOf(shape: Shape, row: TopRow, all: number): Row {
   const { key, note, of, down, up, connections, devices } = row
-  const share = all === 0 ? 0 : (down + up) / all
-  const most = rows[0] ? rows[0].down + rows[0].up : 0
+  const bytes = down + up
   // Beside the highest: a bar that is a twentieth of its room says nothing.
-  const its = bar(most === 0 ? 0 : (down + up) / most, columns).padEnd(columns)
+  const its = bar(shape.most === 0 ? 0 : bytes / shape.most, shape.bar).padEnd(shape.bar)
   return [
     { text: key, style: keyStyle(note) },
-    ...(HEADINGS[by][1] === undefined ? [] : [secondCell(by, key, of)]),
+    ...(HEADINGS[shape.by][1] === undefined ? [] : [secondCell(shape.by, key, of)]),
     bytesText(down),
     bytesText(up),
-    shareText(share),
-    ...(columns > 0 ? [{ text: its, style: 'green' as const }] : []),
+    shareText(all === 0 ? 0 : bytes / all),
+    ...(shape.bar > 0 ? [{ text: its, style: 'green' as const }] : []),
     countText(connections),
-    ...(by === 'device' ? [] : [countText(devices)]),
+    ...(shape.devices ? [countText(devices)] : []),
     ...(note ? [noteCell(note)] : []),
   ]
 }

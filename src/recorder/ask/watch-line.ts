@@ -44,27 +44,29 @@ export function flowLine(
   holderOf: HolderOf,
   incoming: boolean,
 ): string {
-  const { octetDeltaCount: sent = 0, reverseOctetDeltaCount: returned = 0, protocolIdentifier = 0 } = record
+  const { octetDeltaCount: sent = 0, reverseOctetDeltaCount: returned = 0 } = record
   const [address, peer] = incoming
     ? [ourDestination(record), record.sourceAddress]
     : [record.sourceAddress, record.destinationAddress]
   const zone = incoming ? record.destinationZone : record.sourceZone
   const [down, up] = incoming ? [sent, returned] : [returned, sent]
-  const port = record.destinationTransportPort
   const name = incoming ? undefined : record.destinationName
   return styledLine(screen, [
     ...head(record.time, 'flow', ownHolder(zone, address ?? '', holderOf)),
     { text: `${incoming ? '← ' : ''}${name ?? peerName(peer ?? '', holderOf)}`, style: 'bold' },
-    ...(name === undefined ? [] : [{ text: peer ?? '', style: 'dim' as const }]),
-    {
-      text: `${PROTOCOLS[protocolIdentifier] ?? `protocol ${protocolIdentifier}`}${port === undefined ? '' : ` ${port}`}`,
-      style: 'dim',
-    },
     { text: `↓ ${bytesText(Number(down))}`, style: 'green' },
     { text: `↑ ${bytesText(Number(up))}`, style: 'green' },
-    ...duration(record),
     ...notes(record, incoming),
+    ...duration(record),
+    // What a narrow terminal can do without comes last.
+    { text: portText(record), style: 'dim' },
+    ...(name === undefined ? [] : [{ text: peer ?? '', style: 'dim' as const }]),
   ])
+}
+
+function portText({ protocolIdentifier = 0, destinationTransportPort: port }: Partial<FlowRecord>): string {
+  const protocol = PROTOCOLS[protocolIdentifier] ?? `protocol ${protocolIdentifier}`
+  return port === undefined ? protocol : `${protocol} ${port}`
 }
 
 /** Our end of a connection that came in. */

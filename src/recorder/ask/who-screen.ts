@@ -1,11 +1,13 @@
 import { type Row, type Screen, screenTable, styled, within } from './screen.ts'
 import { type Span, spanText } from './span-text.ts'
-import { bytesText, countOf, countText, momentText } from './units.ts'
+import { bytesText, countOf, countText, minuteText, momentText } from './units.ts'
 import type { Talker, Target, Who } from './who.ts'
 
 /** A connection that goes on is recorded at an interval, one that ended up to two minutes after: nobody knows yet. */
 const UNKNOWN_MS = 10 * 60_000
 const MOST_ADDRESSES = 8
+/** Columns of a terminal in which times have seconds. */
+const WIDE = 100
 
 /** `sekisho who` for people. */
 export function whoScreen(screen: Screen, target: Target, who: Who, span: Span, now: number): string {
@@ -25,7 +27,7 @@ export function whoScreen(screen: Screen, target: Target, who: Who, span: Span, 
       { heading: 'DOWN', right: true },
       { heading: 'UP', right: true },
     ],
-    talkers.map((talker) => rowOf(talker, now)),
+    talkers.map((talker) => rowOf(screen, talker, now)),
   )
   const [heading = '', ...lines] = table.trimEnd().split('\n')
   const body = lines.flatMap((line, i) => {
@@ -44,14 +46,15 @@ export function whoScreen(screen: Screen, target: Target, who: Who, span: Span, 
   ].join('\n')
 }
 
-function rowOf(talker: Talker, now: number): Row {
+function rowOf({ width = WIDE }: Screen, talker: Talker, now: number): Row {
+  const time = width < WIDE ? minuteText : momentText
   const { device, first, last, asked, connections, down, up } = talker
   const known = connections > 0
   const waiting = known || !isWaiting(talker, now) ? '-' : 'open?'
   return [
     { text: device, style: 'cyan' },
-    momentText(first),
-    momentText(last),
+    time(first),
+    time(last),
     asked === 0 ? { text: 'no', style: 'yellow' } : countText(asked),
     countText(connections),
     known ? bytesText(down) : waiting,
@@ -76,7 +79,7 @@ function detailsOf(talker: Talker, target: Target, now: number): string[] {
     incoming > 0 ? `${countOf(incoming, 'connection')} came in` : '',
     open > 0 ? `${countOf(open, 'connection')} still open` : '',
     responseNote(lastResponse),
-    waiting ? 'asked just now: what it connects to is recorded when that ends' : '',
+    waiting ? 'asked just now: a connection that is still open is recorded when it ends' : '',
     connections === 0 && !waiting ? 'no connection followed' : '',
   ]
   return [
