@@ -163,9 +163,11 @@ describe('who', () => {
     expect((await who('notexample.org')).map(([device]) => device)).toEqual([NAMELESS])
     expect(await who('192.0.2.80')).toEqual([
       ['tv', 0, 1, 800, 700],
-      ['laptop', 2, 2, 240_000, 3000],
+      ['laptop', 1, 2, 240_000, 3000],
       [NAMELESS, 0, 1, 300, 300],
     ])
+    // DNS answers before the last day are looked through only when it is said from when on.
+    expect(await who('192.0.2.80', '--since', '5d')).toContainEqual(['laptop', 2, 2, 240_000, 3000])
   })
 
   test('an address or a prefix, of either end, of IPv6 too', async () => {
@@ -206,7 +208,7 @@ describe('who', () => {
   test('nobody is an answer', async () => {
     for (const [target, text] of [
       ['nobody.example', 'Nobody asked for nobody.example or connected to it.\n'],
-      ['198.51.100.99', 'Nobody was given 198.51.100.99 or connected to it.\n'],
+      ['198.51.100.99', 'Nobody was given 198.51.100.99 in the last day or connected to it.\n'],
     ] as const) {
       expect(await sekisho('who', target)).toMatchObject({ stdout: text, stderr: '', code: 0 })
       expect(await json('who', target)).toEqual([])

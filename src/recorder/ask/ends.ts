@@ -1,4 +1,5 @@
 import { spansSql } from '../devices/spans-sql.ts'
+import { literal } from '../sql.ts'
 
 /** Zones of flow records that are no network of clients. */
 const ROUTER = 'router'
@@ -46,7 +47,7 @@ export type Note = 'unresolved' | 'local' | 'incoming'
  * router's addresses.
  */
 export function withDevice(rows: string, own: readonly string[] = []): string {
-  const isOwn = own.length === 0 ? 'false' : `r.address IN (${own.map((one) => `'${one}'`).join(', ')})`
+  const isOwn = own.length === 0 ? 'false' : `r.address IN (${own.map(literal).join(', ')})`
   return `(SELECT r.*, r.mac_ AS mac, CASE WHEN r.zone = '${ROUTER}' OR (r.mac_ IS NULL AND ${isOwn}) THEN '${THIS_ROUTER}'
       WHEN r.zone = '${CONTAINERS}' THEN '${CONTAINERS}' ELSE coalesce(n.device, r.mac_, r.address) END AS device
     FROM (SELECT r.*, CASE WHEN r."time" < d."to" THEN d.macAddress END AS mac_

@@ -5,6 +5,7 @@ import type { Session } from '../query/session.ts'
 import { Tail } from '../query/tail.ts'
 import type { DnsRecord } from '../records/dns.ts'
 import type { FlowRecord } from '../records/flow.ts'
+import { THIS_ROUTER } from './ends.ts'
 import { rowsOf, text } from './rows.ts'
 import type { Screen } from './screen.ts'
 import { dnsLine, flowLine, type Holder, type HolderOf, ourDestination } from './watch-line.ts'
@@ -88,7 +89,7 @@ async function holdersNow(session: Session, own: ReadonlySet<string>): Promise<H
       { device: text(row.device) ?? '', macAddress: text(row.macAddress) ?? '' },
     ]),
   )
-  return (address) => holders.get(address) ?? { device: own.has(address) ? 'this router' : address }
+  return (address) => holders.get(address) ?? { device: own.has(address) ? THIS_ROUTER : address }
 }
 
 function lineOf(kind: Watched, json: string, holderOf: HolderOf, { client, screen }: WatchOptions): Line[] {

@@ -13,9 +13,13 @@ const WIDE = 100
 export function whoScreen(screen: Screen, target: Target, who: Who, span: Span, now: number): string {
   const { talkers, addresses } = who
   const what = target.kind === 'name' ? target.name : target.label
+  const given =
+    target.kind === 'name'
+      ? `asked for ${what}`
+      : `was given ${what}${span.fromMs === undefined ? ' in the last day' : ''}`
   const when = span.fromMs === undefined && span.toMs === undefined ? '' : ` ${spanText(span)}`
   if (talkers.length === 0)
-    return `${styled(screen, { text: `Nobody ${target.kind === 'name' ? 'asked for' : 'was given'} ${what} or connected to it${when}.` })}\n`
+    return `${styled(screen, { text: `Nobody ${given} or connected to it${when}.` })}\n`
   const table = screenTable(
     screen,
     [
@@ -35,7 +39,7 @@ export function whoScreen(screen: Screen, target: Target, who: Who, span: Span, 
     const details = talker ? detailsOf(talker, target, now) : []
     return [line, ...details.map((text) => detail(screen, text))]
   })
-  const caption = `Who ${target.kind === 'name' ? 'asked for' : 'was given'} ${what} or connected to it${when}`
+  const caption = `Who ${given} or connected to it${when}`
   const foot = addresses.length === 0 ? [] : [`its addresses: ${few(addresses, MOST_ADDRESSES)}`]
   return [
     styled(screen, { text: caption, style: 'dim' }),

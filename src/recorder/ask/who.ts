@@ -61,18 +61,23 @@ const MOST_ADDRESSES = 4096
 const MOST_NAMES = 5
 /** Of a device's addresses so many are told. */
 const SHOWN_ADDRESSES = 16
+const DAY_MS = 86_400_000
+
+/** For an address answers are looked through this far back unless it is said from when on: they are long, and flows tell more. */
+const ANSWERS_MS = 24 * 3_600_000
 
 /** Which devices asked for a name, or connected to it or to an address; the one that did last first. */
 export async function whoTalked(session: Session, { target, span, own }: WhoOptions): Promise<Who> {
-  const time = condition('dns', span)
-  const addresses = target.kind === 'name' ? await addressesOf(session, target.name, time) : []
+  const asked = await dnsOf(session, target, span)
+  const addresses = target.kind === 'name' ? await addressesOf(session, asked) : []
+  const connected = await flowsOf(session, target, addresses, span)
   const dns = `SELECT "time", clientAddress AS address, NULL AS zone, queryName AS name, 1 AS asked,
     CASE WHEN status = 'timeout' THEN status ELSE responseCode END AS response,
     NULL AS flowId, NULL AS since, NULL AS reason, NULL AS down, NULL AS up, false AS unresolved, false AS incoming
-    FROM dns WHERE (${time}) AND (${dnsMatch(target)})`
+    FROM dns WHERE ${asked}`
   const flows = `SELECT "time", address, zone, name, 0 AS asked, NULL AS response, flowId, flowStart AS since,
     flowEndReason AS reason, down, up, name IS NULL AND ${target.kind === 'name'} AS unresolved, incoming
-    FROM ${endsSql(flowMatch(target, addresses, condition('flows', span)))} WHERE ${target.kind === 'name' ? 'NOT incoming' : addressMatch('peer', target.address)}`
+    FROM ${endsSql(connected)} WHERE ${target.kind === 'name' ? 'NOT incoming' : addressMatch('peer', target.address)}`
   const rows = await rowsOf(
     session,
     ['dns', 'flows', 'devices'],
@@ -119,31 +124,65 @@ function talkerOf(row: Answer): Talker {
   }
 }
 
-async function addressesOf(session: Session, name: string, time: string): Promise<string[]> {
+async function addressesOf(session: Session, asked: string): Promise<string[]> {
   const rows = await rowsOf(
     session,
     ['dns'],
-    `SELECT DISTINCT a."data" AS address FROM (SELECT unnest(answers) AS a FROM dns
-      WHERE (${time}) AND (${nameMatch('dns', 'queryName', name)})) WHERE a."type" IN ('A', 'AAAA')
-      ORDER BY 1 LIMIT ${MOST_ADDRESSES}`,
+    `SELECT DISTINCT a."data" AS address FROM (SELECT unnest(answers) AS a FROM dns WHERE ${asked})
+      WHERE a."type" IN ('A', 'AAAA') ORDER BY 1 LIMIT ${MOST_ADDRESSES}`,
   )
   return rows.flatMap((row) => text(row.address) ?? [])
 }
 
-function dnsMatch(target: Target): string {
-  if (target.kind === 'name') return nameMatch('dns', 'queryName', target.name)
+/** SQL for the questions about the target. */
+function dnsOf(session: Session, target: Target, span: WhoOptions['span']): Promise<string> {
+  if (target.kind === 'name')
+    return narrowed(session, 'dns', condition('dns', span), nameMatch('dns', 'queryName', target.name))
+  const { fromMs = Date.now() - ANSWERS_MS } = span
   const given = `list_transform(list_filter(answers, lambda a: a."type" IN ('A', 'AAAA')), lambda a: a."data")`
-  return target.address.single
-    ? `list_contains(list_transform(answers, lambda a: a."data"), ${literal(target.address.text)})`
-    : `len(list_filter(${given}, lambda a: ${addressMatch('a', target.address)})) > 0`
+  const match = `len(list_filter(${given}, lambda given: ${addressMatch('given', target.address)})) > 0`
+  const time = condition('dns', { ...span, fromMs })
+  return Promise.resolve(`(${time}) AND ${match}`)
 }
 
-/** An address of the name is the name's unless its client had asked for another: many names share one. */
-function flowMatch(target: Target, addresses: readonly string[], time: string): string {
+/**
+ * SQL for connections to the target. An address of a name is the name's unless its client had asked for another: many
+ * names share one.
+ */
+function flowsOf(
+  session: Session,
+  target: Target,
+  addresses: readonly string[],
+  span: WhoOptions['span'],
+): Promise<string> {
   const columns = ['destinationAddress', 'sourceAddress']
   const match =
     target.kind === 'name'
       ? `${nameMatch('flows', 'destinationName', target.name)} OR (destinationName IS NULL AND ${isOneOf('destinationAddress', addresses)})`
       : columns.map((column) => `(${addressMatch(column, target.address)})`).join(' OR ')
-  return `(${time}) AND (${match})`
+  return narrowed(session, 'flows', condition('flows', span), match)
+}
+
+/**
+ * SQL for a condition that statistics do not help with: it looks for the days first, through the columns that the condition
+ * needs, so that of the others only these days are read.
+ */
+async function narrowed(
+  session: Session,
+  kind: 'dns' | 'flows',
+  time: string,
+  match: string,
+): Promise<string> {
+  const all = `(${time}) AND (${match})`
+  const rows = await rowsOf(
+    session,
+    [kind],
+    `SELECT DISTINCT strftime(date, '%Y-%m-%d') AS "date" FROM "${kind}" WHERE ${all}`,
+  )
+  const dates = rows.flatMap((row) => text(row.date) ?? [])
+  // What came since is in the newest days, which are there in any case.
+  const newest = new Date(Date.now() - DAY_MS).toISOString().slice(0, 10)
+  const list = dates.map((date) => `DATE ${literal(date)}`)
+  const days = list.length === 0 ? 'false' : `date IN (${list.join(', ')})`
+  return `(${days} OR date >= DATE ${literal(newest)}) AND ${all}`
 }

@@ -100,9 +100,35 @@ function globPattern(glob: string): string {
 export function addressMatch(column: string, { text, prefix, single }: AddressFilter): string {
   const quoted = identifier(column)
   if (single) return `${quoted} = ${literal(text)}`
-  return prefix.version === 4
-    ? `(NOT contains(${quoted}, ':')) AND ${ipv4Number(quoted)} BETWEEN ${prefix.first} AND ${prefix.last}`
-    : `contains(${quoted}, ':') AND ${ipv6Digits(quoted)} BETWEEN ${literal(digits(prefix.first))} AND ${literal(digits(prefix.last))}`
+  const { version, first, last } = prefix
+  // How its addresses begin is compared sooner than numbers are made of all others.
+  const begins = begin(prefix).map((text) => `starts_with(${quoted}, ${literal(text)})`)
+  const exact =
+    version === 4
+      ? [`NOT contains(${quoted}, ':')`, `${ipv4Number(quoted)} BETWEEN ${first} AND ${last}`]
+      : [
+          `contains(${quoted}, ':')`,
+          `${ipv6Digits(quoted)} BETWEEN ${literal(digits(first))} AND ${literal(digits(last))}`,
+        ]
+  return `CASE WHEN ${[...begins, ...exact.slice(0, 1)].join(' AND ')} THEN ${exact[1]} ELSE false END`
+}
+
+/** With which text all addresses of a prefix begin, and perhaps others: none, or one. */
+function begin({ version, length, first }: Prefix): string[] {
+  const digitsOf = version === 4 ? 8 : 16
+  const bits = version === 4 ? 32 : 128
+  const whole = Math.floor(length / digitsOf)
+  const groups = Array.from({ length: whole }, (_, i) => {
+    const shift = BigInt(bits - (i + 1) * digitsOf)
+    return (first >> shift) & ((1n << BigInt(digitsOf)) - 1n)
+  })
+  // RFC 5952: zeros may be left out, and nothing else.
+  const zero = version === 4 ? -1 : groups.indexOf(0n)
+  const sure = zero === -1 ? groups : groups.slice(0, zero)
+  if (sure.length === 0) return []
+  const [radix, separator] = version === 4 ? [10, '.'] : [16, ':']
+  const text = sure.map((group) => group.toString(radix)).join(separator)
+  return [sure.length === bits / digitsOf ? text : `${text}${separator}`]
 }
 
 /** SQL for an IPv4 address in its usual text as a number. */
