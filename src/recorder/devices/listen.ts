@@ -22,6 +22,8 @@ const LOOK_MS = 60_000
 const BETWEEN_MS = 2000
 const WAIT_MS = 1000
 const SAVE_MS = 5 * 60_000
+/** A new device is kept sooner, or it would be told of again after a crash. */
+const SAVE_NEW_MS = 10_000
 /** How long the last records may take to the disk before it is left to the next start to write them again. */
 const LAST_FLUSH_MS = 2000
 
@@ -59,6 +61,7 @@ export class DevicesSource implements Source {
   #lookSoon = true
   #looked = Number.NEGATIVE_INFINITY
   #saved = performance.now()
+  #arrived = 0
   #saving: Promise<void> | undefined
   #stopped = false
   #state = 'up'
@@ -151,8 +154,10 @@ export class DevicesSource implements Source {
     this.#neighbours = neighboursFrom(this.#neighbours, entries, this.#networkOf, now)
     this.#ledger.take([...this.#neighbours.values()], this.#clients, now)
     await this.#writeLive()
-    if (performance.now() - this.#saved >= SAVE_MS) {
+    const { arrived } = this.#ledger
+    if (performance.now() - this.#saved >= (arrived > this.#arrived ? SAVE_NEW_MS : SAVE_MS)) {
       this.#saved = performance.now()
+      this.#arrived = arrived
       this.#saving ??= this.#save().finally(() => {
         this.#saving = undefined
       })
@@ -216,11 +221,13 @@ export class DevicesSource implements Source {
 function sinkOf(wal: Wal, counts: Counts): Sink {
   const devices = wal.writer({ kind: 'devices', counts })
   const dhcp = wal.writer({ kind: 'dhcp', counts })
+  const events = wal.writer({ kind: 'events', counts })
   return {
     device: (epochMs, record) => devices.offer(epochMs, record),
     dhcp: (epochMs, record) => dhcp.offer(epochMs, record),
+    event: (epochMs, record) => events.offer(epochMs, record),
     flush: async () => {
-      await Promise.all([devices.flush(), dhcp.flush()])
+      await Promise.all([devices, dhcp, events].map((writer) => writer.flush()))
     },
   }
 }
