@@ -15,6 +15,8 @@ export interface ChildOptions {
   /** Descriptors that it gets as 3, 4, …; opened for each start, and closed here when it has them. */
   readonly open?: () => readonly number[]
   readonly close?: (fd: number) => void
+  /** Its state is another. */
+  readonly onChange?: () => void
 }
 
 /** What became of a child, for the status file. */
@@ -109,7 +111,7 @@ export class Child {
     this.#starts += 1
     this.#started = performance.now()
     this.#heard = undefined
-    this.#state = 'starting'
+    this.#become('starting')
     try {
       fds = open?.() ?? []
       const [program = '', ...args] = command()
@@ -118,7 +120,7 @@ export class Child {
       const take = heartbeats((heartbeat) => {
         this.#heard = performance.now()
         this.#heartbeat = heartbeat
-        this.#state = 'up'
+        this.#become('up')
       })
       child.stdout?.setEncoding('utf8').on('data', take)
       // One of the two comes first.
@@ -140,12 +142,18 @@ export class Child {
       this.#before.gaps += this.#heartbeat.gaps
       this.#heartbeat = undefined
     }
-    this.#state = this.#stopping ? 'stopped' : `ended: ${how}`.slice(0, MAX_WORDS)
+    this.#become(this.#stopping ? 'stopped' : `ended: ${how}`.slice(0, MAX_WORDS))
     if (this.#stopping) return
     if (performance.now() - this.#started > STEADY_MS) this.#pause = FIRST_PAUSE_MS
     this.#say(`${this.#state}; it starts again in ${this.#pause / 1000} s`)
     this.#timer = setTimeout(() => this.#start(), this.#pause)
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS)
+  }
+
+  #become(state: string): void {
+    if (state === this.#state) return
+    this.#state = state
+    this.#options.onChange?.()
   }
 
   #say(what: string): void {

@@ -1,6 +1,6 @@
-import { setImmediate as immediate } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import { poll } from '../../recorder/netlink/libc.ts'
-import type { PacketRing, TakePacket } from './ring.ts'
+import { type PacketRing, RETIRE_MS, type TakePacket } from './ring.ts'
 
 /** Poll ends by itself so that time passes, and `stop` is seen. */
 const POLL_MS = 250
@@ -8,6 +8,8 @@ const POLL_MS = 250
 const TURN_BLOCKS = 2
 /** How soon a device that comes, or is made anew, is seen. */
 const FOLLOW_MS = 1000
+/** When it stops it reads what was there, as far as that goes in this time. */
+const DRAIN_MS = 1000
 const POLL_ENTRY = 8
 const POLLIN = 1
 const POLLERR = 8
@@ -40,7 +42,7 @@ export class PacketReader {
     this.#loop = this.#run()
   }
 
-  /** Ends the reading; the rings are left open. */
+  /** Reads what came so far, then ends; the rings are left open. */
   async stop(): Promise<void> {
     this.#stopped = true
     await this.#loop
@@ -57,17 +59,27 @@ export class PacketReader {
         this.#follow()
         // What comes while the rings are looked at may not be read yet.
         const before = Date.now() * 1000
-        let more = false
-        for (const ring of this.#rings) more = ring.read(take, TURN_BLOCKS) || more
+        const more = this.#turn(take)
         this.#taker.passed(more ? latest : before)
         if (more) await immediate()
         else await this.#wait()
       }
+      // The kernel has the last packets in blocks that are not full.
+      await sleep(2 * RETIRE_MS)
+      const until = performance.now() + DRAIN_MS
+      while (performance.now() < until && this.#turn(take));
       this.state = 'stopped'
     } catch (error) {
       this.state = error instanceof Error ? error.message : String(error)
       process.stderr.write(`capture: ${this.state}\n`)
     }
+  }
+
+  /** Reads some of each ring; true when there may be more. */
+  #turn(take: TakePacket): boolean {
+    let more = false
+    for (const ring of this.#rings) more = ring.read(take, TURN_BLOCKS) || more
+    return more
   }
 
   async #wait(): Promise<void> {

@@ -15,7 +15,7 @@ const PACKET_OUTGOING = 4
 const BLOCK_BYTES = 256 * 1024
 const FRAME_BYTES = 2048
 /** A block that is not full is handed over after this. */
-const RETIRE_MS = 50
+export const RETIRE_MS = 50
 
 /** In a block: struct tpacket_hdr_v1 behind version and offset (linux/if_packet.h), in the host's byte order. */
 const BLOCK = { status: 8, packets: 12, first: 16 } as const

@@ -46,7 +46,8 @@ export class Cable {
     input = '',
   ): Promise<string> {
     const running = run('nsenter', [`--net=/run/netns/${this.#names[place]}`, program, ...args])
-    running.child.stdin?.end(input)
+    // A program that does not read it may be over by now.
+    running.child.stdin?.on('error', () => undefined).end(input)
     return (await running).stdout
   }
 

@@ -27,15 +27,17 @@ export function tcp(sourcePort: number, destinationPort: number): Buffer {
   return Buffer.concat([uint16(sourcePort), uint16(destinationPort), Buffer.alloc(16)])
 }
 
-/** RFC 791; `fragment` is the field of flags and offset. */
-export function ipv4(protocol: number, payload: Buffer, options = 0, fragment = 0): Buffer {
+/**
+ * RFC 791, from 10.0.0.2 to 10.0.0.1, or back; `fragment` is the field of flags and offset.
+ */
+export function ipv4(protocol: number, payload: Buffer, options = 0, fragment = 0, back = false): Buffer {
   const header = Buffer.alloc(20 + options)
   header.writeUInt8(0x40 | (header.length / 4), 0)
   header.writeUInt16BE(header.length + payload.length, 2)
   header.writeUInt16BE(fragment, 6)
   header.writeUInt8(64, 8)
   header.writeUInt8(protocol, 9)
-  header.set([10, 0, 0, 2, 10, 0, 0, 1], 12)
+  header.set([10, 0, 0, back ? 1 : 2, 10, 0, 0, back ? 2 : 1], 12)
   return Buffer.concat([header, payload])
 }
 
