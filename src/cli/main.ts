@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   devices: async () => (await import('./devices.ts')).devicesCommand(),
   logs: async () => (await import('./logs.ts')).logsCommand(),
   query: async () => (await import('./query.ts')).queryCommand(),
+  dns: async () => (await import('./dns.ts')).dnsCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),
   cost: async () => (await import('./cost.ts')).costCommand(),
   show: async () => (await import('./show.ts')).showCommand(),
