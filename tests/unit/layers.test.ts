@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   modules: ['router', 'config', 'lib'],
   agent: ['router', 'lib'],
   recorder: ['router/paths.ts', 'lib/ip.ts'],
+  watch: ['recorder/netlink/libc.ts', 'recorder/records/address.ts'],
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],

@@ -46,6 +46,63 @@ export const ifIndexToName: (index: number, name: Buffer) => unknown = libc.func
   'void *if_indextoname(unsigned int index, void *name)',
 )
 
+/** The interface's index in the process's network namespace; 0 when there is none of this name. */
+export const ifNameToIndex: (name: string) => number = libc.func(
+  'unsigned int if_nametoindex(const char *name)',
+)
+
+const mmap: (
+  address: null,
+  length: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+) => unknown = libc.func(
+  'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+)
+const munmap: (address: unknown, length: number) => number = libc.func(
+  'int munmap(void *address, size_t length)',
+)
+const PROT_READ_WRITE = 3
+const MAP_SHARED = 1
+const MAP_FAILED = 2n ** 64n - 1n
+
+/** Memory that the kernel shares; nothing may read `memory` any more after `unmap`. */
+export interface Mapping {
+  readonly memory: ArrayBuffer
+  readonly unmap: () => void
+}
+
+/** Maps what a descriptor offers, to be read and written by both; undefined on failure, see `errno`. */
+export function mapShared(fd: number, length: number): Mapping | undefined {
+  const address = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0)
+  if (koffi.address(address) === MAP_FAILED) return undefined
+  return {
+    memory: koffi.view(address, length),
+    unmap: () => {
+      munmap(address, length)
+    },
+  }
+}
+
+const FilterProgram = koffi.struct({ length: 'uint16_t', instructions: 'const void *' })
+const attach: (
+  fd: number,
+  level: number,
+  name: number,
+  program: { readonly length: number; readonly instructions: Buffer },
+  length: number,
+) => number = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(FilterProgram), 'uint32_t'])
+const SOL_SOCKET = 1
+const SO_ATTACH_FILTER = 26
+
+/** Gives a socket a classic BPF program, 8 bytes an instruction; -1 on failure. */
+export function attachFilter(fd: number, instructions: Buffer): number {
+  const program = { length: instructions.length / 8, instructions }
+  return attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, koffi.sizeof(FilterProgram))
+}
+
 const pollFunction = libc.func('int poll(void *fds, unsigned long count, int timeout)')
 
 /** poll(2) on a thread of libuv's pool: resolves to its result. `fds` must not change until then. */
