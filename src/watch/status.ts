@@ -15,7 +15,11 @@ export interface WatchStatus {
 }
 
 /** Replaces `<directory>/<name>.json` in one rename; it lies on a tmpfs and need not survive a power cut. */
-export async function writeStatus(directory: string, name: string, status: WatchStatus): Promise<void> {
+export async function writeStatus(
+  directory: string,
+  name: string,
+  status: WatchStatus & Readonly<Record<string, unknown>>,
+): Promise<void> {
   const path = join(directory, `${name}.json`)
   const temporary = `${path}.tmp`
   try {

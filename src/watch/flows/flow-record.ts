@@ -21,7 +21,11 @@ export interface Destination {
 const ID_SECONDS = 2 ** 21
 
 /** The record of a connection, or of a part of it, that is made now. */
-export function flowRecord(part: FlowPart, { source, destination, name }: Setting, nowMs: number): FlowRecord {
+export function flowRecord(
+  part: FlowPart,
+  { source, destination, name }: Setting,
+  nowMs: number,
+): FlowRecord {
   const { conntrack, delta } = part
   const { original, reply } = conntrack
   const { icmpType, icmpCode } = original

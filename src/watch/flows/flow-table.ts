@@ -52,6 +52,8 @@ export class FlowTable {
   readonly #options: FlowTableOptions
   readonly #live: LiveFlows
   readonly #before: Map<number, Recorded>
+  /** Ended while a list is being made, which may still tell of them. */
+  #ended: Set<number> | undefined
   /** Connections whose end was not told: they have a record with the counts that were last seen. */
   lost = 0
   /** Had parts in records, and were gone after a restart. */
@@ -92,6 +94,16 @@ export class FlowTable {
       })
     }
     this.#live.remove(scan.key)
+    this.#ended?.add(scan.key)
+  }
+
+  /** Before a list; `endUnseen` or `listFailed` comes after it. */
+  listBegins(): void {
+    this.#ended = new Set()
+  }
+
+  listFailed(): void {
+    this.#ended = undefined
   }
 
   /**
@@ -101,6 +113,7 @@ export class FlowTable {
   listed(bytes: Buffer, scan: ConntrackScan, nowMicros: number): void {
     let slot = this.#live.find(scan.key)
     if (slot === undefined) {
+      if (this.#ended?.has(scan.key)) return
       slot = this.#add(bytes, scan, nowMicros)
       if (slot === undefined) return
       const recorded = this.#takeBefore(scan)
@@ -127,6 +140,7 @@ export class FlowTable {
    * beginning of the list before the last, since a list that is made while connections come and go may leave one out.
    */
   endUnseen(sinceMicros: number): void {
+    this.#ended = undefined
     for (const [key, slot] of this.#live.entries()) {
       if (this.#live.get(slot, FIELD.seen) >= sinceMicros) continue
       this.lost += 1
@@ -135,7 +149,7 @@ export class FlowTable {
     }
   }
 
-  /** After the first whole list: what had records before the restart and is not there any more. */
+  /** After two whole lists: what had records before the restart and is not there any more. */
   forgetBefore(): void {
     this.lostInRestart += this.#before.size
     this.#before.clear()

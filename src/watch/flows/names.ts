@@ -56,9 +56,9 @@ export class Names {
   /** Forgotten before their time. */
   evicted = 0
 
-  constructor({ limit = 200_000, ownerOf = () => undefined }: NamesOptions = {}) {
-    this.#limit = limit
-    this.#ownerOf = ownerOf
+  constructor(options: NamesOptions = {}) {
+    this.#limit = options.limit ?? 200_000
+    this.#ownerOf = (address) => options.ownerOf?.(address)
   }
 
   get size(): number {
