@@ -33,6 +33,9 @@ export const recvfrom: (
 ) => number = libc.func(
   'int64_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)',
 )
+/** `messages` are structs mmsghdr, which `addressOf` tells where their buffers are. */
+export const recvmmsg: (fd: number, messages: Buffer, count: number, flags: number, timeout: null) => number =
+  libc.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)')
 export const inetPton: (family: number, text: string, address: Buffer) => number = libc.func(
   'int inet_pton(int family, const char *text, void *address)',
 )
@@ -115,6 +118,11 @@ export function poll(fds: Buffer, count: number, timeoutMs: number): Promise<num
 /** Keeps a descriptor from the programs that this process starts. */
 export function closeOnExec(fd: number): void {
   ioctl(fd, FIOCLEX)
+}
+
+/** Where a buffer's bytes are in memory: as long as the buffer lives. */
+export function addressOf(buffer: Buffer): bigint {
+  return koffi.address(buffer)
 }
 
 export const ERRNO = { EINTR: 4, EAGAIN: 11, EBUSY: 16, ENOBUFS: 105 } as const
