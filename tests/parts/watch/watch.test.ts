@@ -41,7 +41,8 @@ beforeAll(async () => {
     hostname: 'gate',
     networks: [
       { name: 'home', device: 'lan0', prefix: '10.0.0.0/24' },
-      { name: 'guest', device: 'lan1', prefix: '10.0.1.0/24' },
+      { name: 'servers', device: 'lan1', prefix: '10.0.1.0/24' },
+      { name: 'guest', device: 'lan2', prefix: '10.0.2.0/24' },
     ],
     wan: { device: 'wan0' },
     dns: { timeoutSecs: 1 },
@@ -50,8 +51,10 @@ beforeAll(async () => {
   writeFileSync(join(root, 'watch.json'), JSON.stringify(settings))
   await record()
   cable = await Cable.open()
-  const server = cable.spawn('router', process.execPath, ['--input-type=module', '-e', SERVER])
-  if (server.stdout) await once(server.stdout, 'data')
+  for (const place of ['router', 'server'] as const) {
+    const server = cable.spawn(place, process.execPath, ['--input-type=module', '-e', SERVER])
+    if (server.stdout) await once(server.stdout, 'data')
+  }
   const limits = [
     '--max-old-space-size=96',
     '--max-semi-space-size=4',
@@ -159,6 +162,22 @@ it.each([
   expect(Math.abs(Date.now() - Date.parse(records[0]?.time ?? ''))).toBeLessThan(60_000)
 })
 
+it('has what goes from one network to another once, and tells of it', async () => {
+  await ask('udp', '10.0.1.2', 'between.example.org')
+  expect(await recorded('between.example.org')).toMatchObject([
+    { clientAddress: '10.0.0.2', serverAddress: '10.0.1.2', status: 'answered', interface: 'lan0' },
+  ])
+  // Each of the two packets went out at another device.
+  await expect.poll(() => status('dns').echoes, { timeout: 10_000 }).toBe(2)
+  const records = await recorded('between.example.org')
+  expect(records).toHaveLength(1)
+  expect(records[0]?.localResolver).not.toBe(true)
+  const events = await loggedRecords(join(root, 'data'), 'events')
+  expect(events).toMatchObject([
+    { tag: 'dns.bypass', senderAddress: '10.0.0.2', record: { serverAddress: '10.0.1.2' } },
+  ])
+})
+
 it('has what comes in a VLAN, and what has no answer', async () => {
   const tagged = ethernet(IPV4, ipv4(UDP, udp(40_000, 53, query(9, 'vlan.example.org'))), [0x8100, 7])
   await send(tagged)
@@ -182,8 +201,8 @@ it('joins fragments', async () => {
 })
 
 it('sees a device that is made anew', async () => {
-  await cable.unplug()
-  await cable.plug()
+  await cable.unplug('laptop')
+  await cable.plug('laptop')
   const pid = pidOf('dns')
   // Within a second it is noticed.
   await expect
@@ -200,7 +219,7 @@ it('sees a device that is made anew', async () => {
     .poll(() => status('dns').interfaces, { timeout: 10_000 })
     .toMatchObject({
       lan0: { bound: true, kernelDrops: 0 },
-      lan1: { bound: false },
+      lan2: { bound: false },
     })
 })
 
