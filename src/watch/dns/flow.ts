@@ -20,4 +20,16 @@ export class Flow {
       destination[i] = bytes[at + length + i] ?? 0
     }
   }
+
+  /** The other way round. */
+  reverse(): void {
+    const { source, destination, sourcePort, destinationPort } = this
+    for (let i = 0; i < this.addressBytes; i++) {
+      const byte = source[i] ?? 0
+      source[i] = destination[i] ?? 0
+      destination[i] = byte
+    }
+    this.sourcePort = destinationPort
+    this.destinationPort = sourcePort
+  }
 }

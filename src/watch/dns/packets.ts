@@ -4,7 +4,7 @@ import { Flow } from './flow.ts'
 import { Fragments } from './fragments.ts'
 import { findIp } from './link.ts'
 import { Message } from './message.ts'
-import { Streams } from './streams.ts'
+import { type Direction, Streams } from './streams.ts'
 
 const TCP = 6
 const UDP = 17
@@ -36,12 +36,18 @@ export class DnsPackets {
   readonly #take: TakeDns
   readonly #fragments: Fragments
   readonly #streams: Streams
+  #direction: Direction = 0
 
   constructor(counts: DnsCounts, take: TakeDns) {
     this.#counts = counts
     this.#take = take
     this.#fragments = new Fragments(counts)
-    this.#streams = new Streams(counts, (bytes, start, end) => this.#dns(bytes, start, end, end - start))
+    this.#streams = new Streams(counts, (bytes, start, end, direction) => {
+      // An acknowledgement may show that a message of the other side is whole.
+      if (direction !== this.#direction) this.#flow.reverse()
+      this.#dns(bytes, start, end, end - start)
+      if (direction !== this.#direction) this.#flow.reverse()
+    })
   }
 
   /** The packet in `bytes` from `start` to `end`, with its link layer. */
@@ -206,14 +212,15 @@ export class DnsPackets {
     const { source, destination, sourcePort, destinationPort, addressBytes, timeMicros } = this.#flow
     const here = source.toString('latin1', 0, addressBytes) + sourcePort
     const there = destination.toString('latin1', 0, addressBytes) + destinationPort
+    this.#direction = here < there ? 0 : 1
     const segment = {
       key: here < there ? `${here} ${there}` : `${there} ${here}`,
-      direction: here < there ? 0 : 1,
+      direction: this.#direction,
       sequence: u32(bytes, at + 4),
       acknowledged: u32(bytes, at + 8),
       flags: bytes[at + 13] ?? 0,
       timeMicros,
-    } as const
+    }
     this.#streams.segment(segment, bytes, Math.min(start, captured), Math.min(stop, captured))
   }
 

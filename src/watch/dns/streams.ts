@@ -2,11 +2,14 @@ import { u16, u32 } from './bytes.ts'
 import type { DnsCounts } from './counts.ts'
 import { HEADER_BYTES } from './message.ts'
 
-/** Takes a whole DNS message. */
-export type TakeMessage = (bytes: Buffer, start: number, end: number) => void
+/** Takes a whole DNS message; `direction` is that of the segments which brought it. */
+export type TakeMessage = (bytes: Buffer, start: number, end: number, direction: Direction) => void
+
+export type Direction = 0 | 1
 
 /** One direction of a connection. */
 interface Stream {
+  readonly direction: Direction
   /** The sequence number that comes next; undefined until it is known. */
   next: number | undefined
   /** The beginning of a message whose rest has not come, its length first; `held` bytes of it count. */
@@ -33,7 +36,7 @@ export interface Segment {
   /** What both directions of the connection have in common. */
   readonly key: string
   /** Which of them: 0 or 1. */
-  readonly direction: 0 | 1
+  readonly direction: Direction
   readonly sequence: number
   readonly acknowledged: number
   readonly flags: number
@@ -82,7 +85,7 @@ export class Streams {
     if (!connection) {
       if (start === end && !(flags & SYN)) return
       if (this.#connections.size >= MAX_CONNECTIONS) this.#removeOldest()
-      connection = { streams: [newStream(), newStream()], lastMicros: timeMicros }
+      connection = { streams: [newStream(0), newStream(1)], lastMicros: timeMicros }
     } else this.#connections.delete(key)
     // The last used are the last in the map.
     this.#connections.set(key, connection)
@@ -188,7 +191,7 @@ export class Streams {
     while (at + 2 <= end) {
       const next = at + 2 + u16(bytes, at)
       if (next > end) break
-      this.#take(bytes, at + 2, next)
+      this.#take(bytes, at + 2, next, stream.direction)
       at = next
     }
     if (at < end) this.#hold(stream, bytes, at, end)
@@ -209,7 +212,7 @@ export class Streams {
     this.#hold(stream, bytes, at, at + missing)
     const { buffer, held } = stream
     this.#forget(stream)
-    this.#take(buffer, 2, held)
+    this.#take(buffer, 2, held, stream.direction)
     return at + missing
   }
 
@@ -268,8 +271,8 @@ export class Streams {
 
 const NOTHING = Buffer.alloc(0)
 
-function newStream(): Stream {
-  return { next: undefined, buffer: NOTHING, held: 0, early: [], lost: false, finished: false }
+function newStream(direction: Direction): Stream {
+  return { direction, next: undefined, buffer: NOTHING, held: 0, early: [], lost: false, finished: false }
 }
 
 /**
