@@ -23,16 +23,17 @@ const MiB = 1024 * 1024
 /** Records that wait for the recorder: some 60,000 connections. */
 const PENDING_BYTES = 32 * MiB
 const HEARTBEAT_MS = 1000
-const REFRESH_MS = 5000
+const REFRESH_MS = 2000
 /** Clients go on with names that they asked for before this started: until then "none" says little. */
 const SETTLE_MS = 60_000
 const NO_NETWORK: readonly (string | undefined)[] = ['wan', 'router', 'containers', undefined]
 
-const [settingsPath] = process.argv.slice(2)
-if (settingsPath === undefined) throw new Error('usage: main.ts SETTINGS.json')
-await main(settingsPath)
+const [settingsPath, receiveBytes] = process.argv.slice(2)
+if (settingsPath === undefined) throw new Error('usage: main.ts SETTINGS.json [BYTES]')
+await main(settingsPath, receiveBytes === undefined ? undefined : Number(receiveBytes))
 
-async function main(path: string): Promise<void> {
+/** `receiveBytes` is the size of the socket's buffer, which tests make small. */
+async function main(path: string, receiveBytes: number | undefined): Promise<void> {
   const settings = parseWatchSettings(await readFile(path, 'utf8'))
   const started = Date.now()
   const since = new Date(started).toISOString()
@@ -77,6 +78,7 @@ async function main(path: string): Promise<void> {
       })
     },
     say,
+    ...(receiveBytes !== undefined && { receiveBytes }),
   })
 
   const refresh = async (): Promise<void> => {
