@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
-/** A frame ends at this length of its lines, or this age. */
+/** A frame ends at this length of its lines, or this age: each costs the recorder a sync of its disk. */
 const FRAME_CHARS = 256 * 1024
-const FRAME_MS = 200
+const FRAME_MS = 1000
 /** The recorder refuses a frame of 4 MiB. */
 const MAX_LINE_CHARS = 1024 * 1024
 /** Between attempts to reach the recorder. */
@@ -57,7 +57,7 @@ export class Delivery {
   #sent = 0
   #heldBytes = 0
   #gatheredChars = 0
-  #session = randomBytes(16).toString('hex')
+  #session = randomBytes(8).toString('hex')
   #nextId = 1
   #socket: Socket | undefined
   #answer: Buffer = Buffer.alloc(0)
@@ -148,7 +148,7 @@ export class Delivery {
     this.#heldBytes += bytes.length
     this.#nextId += 1
     if (this.#nextId > MAX_ID) {
-      this.#session = randomBytes(16).toString('hex')
+      this.#session = randomBytes(8).toString('hex')
       this.#nextId = 1
     }
     this.#send()

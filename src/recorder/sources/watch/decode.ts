@@ -104,7 +104,7 @@ function parseMeta(text: string): FrameMeta | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { session, id, kind, rows, times } = value as Partial<Record<keyof FrameMeta, unknown>>
   const known = WATCHED.find((name) => name === kind)
-  if (typeof session !== 'string' || !/^[0-9a-f]{32}$/.test(session) || !known) return undefined
+  if (typeof session !== 'string' || !/^[0-9a-f]{16}$/.test(session) || !known) return undefined
   if (!isCount(id) || id > MAX_ID || !isCount(rows) || !Array.isArray(times)) return undefined
   const [first, last, ...more] = times as unknown[]
   if (!isTime(first) || !isTime(last) || last < first || more.length > 0) return undefined

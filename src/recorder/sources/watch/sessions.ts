@@ -1,5 +1,5 @@
-/** Senders that are remembered: two live at a time, the others are those of earlier lives. */
-const MAX_SESSIONS = 32
+/** Senders that are remembered, with each frame: two live at a time, the others are those of earlier lives. */
+const MAX_SESSIONS = 8
 
 interface Session {
   /** The highest id that went to the log. */
