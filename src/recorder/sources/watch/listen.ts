@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { zeroCounts } from '../../counters.ts'
 import { describe, log } from '../../log.ts'
 import type { Wal } from '../../wal/wal.ts'
+import { drained } from '../drained.ts'
 import type { Source } from '../source.ts'
 import { FrameReader, type WatchFrame } from './decode.ts'
 import { Sessions } from './sessions.ts'
@@ -125,14 +126,4 @@ export class WatchSource implements Source {
     answer.writeUInt32LE(id)
     socket.write(answer)
   }
-}
-
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off('drain', done).off('close', done)
-      resolve()
-    }
-    socket.once('drain', done).once('close', done)
-  })
 }
