@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { QueryProblem } from '../recorder/query/problem.ts'
 import { CaptureProblem } from '../watch/dns/capture.ts'
 import { noCounts } from '../watch/dns/counts.ts'
-import { type EventSink, LineSink } from '../watch/dns/event-sink.ts'
+import { type EventSink, LineSink, SinkProblem } from '../watch/dns/event-sink.ts'
 import { GazerOutput } from '../watch/dns/gazer-output.ts'
 import { NdjsonOutput } from '../watch/dns/ndjson-output.ts'
 import { type CaptureOutput, readCapture } from '../watch/dns/read-capture.ts'
@@ -92,9 +92,8 @@ async function openForward(text: string) {
 
 function problemText(error: Error, file: string): string {
   const name = file === '-' ? 'standard input' : file
-  if (error instanceof QueryProblem) return error.message
+  if (error instanceof QueryProblem || error instanceof SinkProblem) return error.message
   if (error instanceof CaptureProblem) return `${name}: ${error.message}`
-  if (error.name === 'ForwardProblem') return error.message
   if (!('code' in error)) throw error
   return `${name} cannot be read: ${error.message}. Fix: name a capture that is there and that you may read`
 }

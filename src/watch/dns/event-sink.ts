@@ -1,5 +1,10 @@
 import { writeAll } from './write-all.ts'
 
+/** What was read does not get to where it should. */
+export class SinkProblem extends Error {
+  override readonly name = 'SinkProblem'
+}
+
 /** Takes events, and holds some of them back until there are more. */
 export interface EventSink {
   /** An event's tag, its time, and its JSON without a newline. */

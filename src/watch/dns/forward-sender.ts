@@ -3,13 +3,11 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeMultiStream, Encoder, ExtData } from '@msgpack/msgpack'
-
-/** A receiver that cannot be reached, or does not acknowledge. */
-export class ForwardProblem extends Error {
-  override readonly name = 'ForwardProblem'
-}
+import { SinkProblem } from './event-sink.ts'
 
 const TRIES = 5
+/** As long as nothing was ever acknowledged, it is more likely the wrong place than one that starts again. */
+const FIRST_TRIES = 2
 const BACK_OFF_MS = 1000
 const ACK_MS = 60_000
 /** EventTime of the Forward protocol. */
@@ -29,6 +27,7 @@ export class ForwardSender {
   readonly #port: number
   readonly #encoder = new Encoder({ initialBufferSize: 65_536 })
   #connection: Connection | undefined
+  #works = false
 
   constructor(host: string, port: number) {
     this.#host = host
@@ -44,17 +43,18 @@ export class ForwardSender {
     return this.#encoder.encode([new ExtData(EVENT_TIME, time), JSON.parse(json)])
   }
 
-  /** Returns when the receiver has acknowledged them; throws a ForwardProblem when it does not in several tries. */
+  /** Returns when the receiver has acknowledged them; throws a SinkProblem when it does not in several tries. */
   async send(tag: string, entries: readonly Uint8Array[]): Promise<void> {
     const chunk = randomBytes(16).toString('base64')
     const message = this.#encoder.encode([tag, Buffer.concat(entries), { chunk, size: entries.length }])
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#deliver(message, chunk)
+        this.#works = true
         return
       } catch (error) {
         this.#disconnect()
-        if (attempt >= TRIES) throw this.#problem(error)
+        if (attempt >= (this.#works ? TRIES : FIRST_TRIES)) throw this.#problem(error)
         await sleep(BACK_OFF_MS * attempt)
       }
     }
@@ -87,9 +87,9 @@ export class ForwardSender {
     this.#connection = undefined
   }
 
-  #problem(error: unknown): ForwardProblem {
+  #problem(error: unknown): SinkProblem {
     const why = error instanceof Error ? error.message : String(error)
-    return new ForwardProblem(
+    return new SinkProblem(
       `what was read does not reach ${this.#host}:${this.#port}: ${why}. Fix: see that a Forward receiver with acknowledgements listens there`,
     )
   }

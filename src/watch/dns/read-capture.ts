@@ -1,6 +1,7 @@
 import { CaptureProblem } from './capture.ts'
 import { CaptureReader } from './capture-reader.ts'
 import type { DnsCounts } from './counts.ts'
+import { SinkProblem } from './event-sink.ts'
 import type { Flow } from './flow.ts'
 import { isKnownLinkType } from './link.ts'
 import type { Message } from './message.ts'
@@ -49,6 +50,7 @@ export async function readCapture(
   const { packet } = reader
   const unknown = new Set<number>()
   let known = 0
+  let problem: unknown
   try {
     for await (const chunk of chunks) {
       reader.push(chunk)
@@ -63,10 +65,14 @@ export async function readCapture(
       await output.flush()
     }
     reader.end()
-  } finally {
-    pairs.end()
-    await output.flush()
+  } catch (error) {
+    // Where nothing goes any more, there is no use in saying the rest.
+    if (error instanceof SinkProblem) throw error
+    problem = error
   }
+  pairs.end()
+  await output.flush()
+  if (problem !== undefined) throw problem
   if (known === 0 && unknown.size > 0)
     throw new CaptureProblem(
       `the capture's link type is ${[...unknown].join(', ')}, which is not known here. Fix: capture at an interface, or with tcpdump -i any`,
