@@ -28,11 +28,6 @@ const ROUTER = 'bench-flows-r'
 const LOAD = 'bench-flows-l'
 const NETFLOW_PORT = 29_057
 
-interface Seen {
-  readonly seen: number
-  readonly cpuSeconds: number
-}
-
 async function main(): Promise<void> {
   await ensurePackages(['conntrack', 'softflowd', 'nfdump'])
   const rows: Row[] = []
@@ -55,7 +50,9 @@ async function run(rate: number): Promise<Row> {
   try {
     const macs = await namespaces()
     const ours = start(process.execPath, join(ROOT, 'src/watch/flows/main.ts'), await settings(directory))
-    const conntrack = start('conntrack', '-E', '-e', 'DESTROY', '-b', String(8 * 1024 * 1024))
+    // Into a file, so that nobody keeps it waiting.
+    const said = join(directory, 'conntrack')
+    const conntrack = start('sh', '-c', `exec conntrack -E -e DESTROY -b ${8 * 1024 * 1024} >${said}`)
     const capture = join(directory, 'nfcapd')
     await mkdir(capture)
     const nfcapd = start(
@@ -75,11 +72,7 @@ async function run(rate: number): Promise<Row> {
     const collector = `127.0.0.1:${NETFLOW_PORT}`
     const argv = ['-i', 'lan0', '-v', '9', '-n', collector, '-m', '200000', '-d', ...timeouts]
     const softflowd = start('softflowd', ...argv, '-p', join(directory, 'pid'), '-c', join(directory, 'ctl'))
-    let lines = 0
-    conntrack.stdout?.on('data', (text: Buffer) => {
-      for (const byte of text) if (byte === 10) lines += 1
-    })
-    for (const child of [nfcapd, softflowd, ours]) child.stderr?.resume()
+    for (const child of [nfcapd, softflowd, conntrack, ours]) child.stderr?.resume()
     if (ours.stdout) await once(ours.stdout, 'data')
     ours.stdout?.resume()
     await sleep(1000)
@@ -87,23 +80,24 @@ async function run(rate: number): Promise<Row> {
     const took = await load(macs, rate)
     await tracked(0)
     await sleep(3000)
-    const seenByConntrack = { seen: lines, cpuSeconds: await cpuSeconds(conntrack.pid ?? 0) }
-    const ourCpu = await cpuSeconds(ours.pid ?? 0)
-    const theirCpu = await cpuSeconds(softflowd.pid ?? 0)
+    const [ourCpu, conntrackCpu] = await Promise.all([ours, conntrack].map(({ pid }) => cpuSeconds(pid ?? 0)))
+    const control = ['softflowctl', '-c', join(directory, 'ctl'), 'expire-all']
+    await runOk(['nsenter', `--net=/run/netns/${ROUTER}`, ...control])
+    await sleep(5000)
     await end(softflowd)
-    await sleep(1000)
+    await end(conntrack)
     await end(nfcapd)
     await end(ours)
     const status = JSON.parse(await readFile(join(directory, 'flows.json'), 'utf8'))
-    const us = { seen: exact(await loggedRecords<FlowRecord>(directory, 'flows')), cpuSeconds: ourCpu }
+    const byConntrack = (await readFile(said, 'utf8')).split('\n').length - 1
     return {
       'connections/s': Math.round(FLOWS / took),
-      'ours, exact': shown(us),
+      'ours, exact': shown(exact(await loggedRecords<FlowRecord>(directory, 'flows'))),
       overruns: status.overruns,
-      'conntrack -E': shown(seenByConntrack),
-      softflowd: shown({ seen: await netflows(capture), cpuSeconds: theirCpu }),
-      'ours: CPU ms per 1,000': ((us.cpuSeconds / FLOWS) * 1e6).toFixed(0),
-      'conntrack -E: CPU': ((seenByConntrack.cpuSeconds / Math.max(1, lines)) * 1e6).toFixed(0),
+      'conntrack -E': shown(byConntrack),
+      softflowd: shown(await netflows(capture)),
+      'µs of CPU per connection: ours': microseconds(ourCpu, FLOWS),
+      'conntrack -E (of what it saw)': microseconds(conntrackCpu, byConntrack),
     }
   } finally {
     for (const child of children) await end(child, 'SIGKILL')
@@ -114,7 +108,11 @@ async function run(rate: number): Promise<Row> {
   }
 }
 
-function shown({ seen }: Seen): string {
+function microseconds(seconds: number | undefined, count: number): string {
+  return (((seconds ?? 0) / Math.max(1, count)) * 1e6).toFixed(0)
+}
+
+function shown(seen: number): string {
   return `${seen} (${percent(seen, FLOWS)})`
 }
 
