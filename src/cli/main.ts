@@ -14,6 +14,7 @@ await runProgram({
   watch: async () => (await import('./watch.ts')).watchCommand(),
   logs: async () => (await import('./logs.ts')).logsCommand(),
   query: async () => (await import('./query.ts')).queryCommand(),
+  dns: async () => (await import('./dns.ts')).dnsCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),
   cost: async () => (await import('./cost.ts')).costCommand(),
   show: async () => (await import('./show.ts')).showCommand(),

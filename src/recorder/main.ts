@@ -16,6 +16,7 @@ import { openUdp, type UdpDescriptors } from './sources/open-udp.ts'
 import type { Source } from './sources/source.ts'
 import { SyslogSource } from './sources/syslog/listen.ts'
 import { UdpSocket } from './sources/udp-socket.ts'
+import { WatchSource } from './sources/watch/listen.ts'
 import { sourceStatus, writeStatus } from './status.ts'
 import { Wal } from './wal/wal.ts'
 
@@ -44,6 +45,7 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     ),
     startNetflow(settings, udp, wal),
     await ForwardSource.start(settings.forward, wal),
+    await startWatch(settings, wal),
     await DockerSource.start(settings.dockerContainers, wal),
     await DevicesSource.start(
       { ...settings.devices, state: join(stateDirectory(settings.data), 'devices.json') },
@@ -98,6 +100,14 @@ function startNetflow(settings: Settings, udp: UdpDescriptors, wal: Wal): Source
     return NetflowSource.start(udpSocket('netflow', settings, udp), wal)
   } catch (error) {
     return absent('netflow', describe(error))
+  }
+}
+
+async function startWatch(settings: Settings, wal: Wal): Promise<Source> {
+  try {
+    return await WatchSource.start(settings.watchSocket, wal)
+  } catch (error) {
+    return absent('watch', describe(error))
   }
 }
 

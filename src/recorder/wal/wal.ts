@@ -111,6 +111,11 @@ export class Wal {
     return writer
   }
 
+  /** How far a source that has no writer was stored, in this run or by one before; null when it never was. */
+  position(source: string): unknown {
+    return this.#log.positions[source] ?? null
+  }
+
   /** What was read at the start. */
   get recovered(): Recovered {
     return this.#log.recovered
