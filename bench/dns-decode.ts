@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ensurePackages } from '../src/build/debian.ts'
+import { runOk } from '../src/lib/run.ts'
 import { writeDnsCapture } from './dns-capture.ts'
 import { print } from './table.ts'
 
@@ -49,7 +50,7 @@ async function main(): Promise<void> {
     ]
     const programs: Record<string, readonly string[]> = {
       'sekisho dns read': [SEKISHO, 'dns', 'read', capture],
-      'dnscap -g': ['dnscap', '-r', capture, '-g'],
+      'dnscap, txtout': ['dnscap', '-r', capture, '-P', await txtout(), '-o', `${out}.txt`],
       'tshark -T fields': [
         'tshark',
         '-n',
@@ -85,7 +86,15 @@ async function main(): Promise<void> {
   }
 }
 
-/** What a program takes that writes to a file, be it as its output or as what it says (dnscap). */
+/** dnscap's plugin that writes a line a message. */
+async function txtout(): Promise<string> {
+  const files = (await runOk(['dpkg', '--listfiles', 'dnscap'])).split('\n')
+  const plugin = files.find((file) => file.endsWith('/txtout.so'))
+  if (plugin === undefined) throw new Error('dnscap comes without its plugin txtout')
+  return plugin
+}
+
+/** What a program takes that writes to a file. */
 async function measure(argv: readonly string[], out: string): Promise<Result> {
   const timed = ['/usr/bin/time', '-o', `${out}.time`, '-f', '%e %U %S %M', ...argv]
   const child = spawn('sh', ['-c', 'exec "$@" >"$0" 2>&1', out, ...timed], { stdio: 'ignore' })

@@ -18,7 +18,6 @@ interface Options {
 }
 
 const CHUNK_BYTES = 1024 * 1024
-const STDIN = 0
 const STDOUT = 1
 
 /** `sekisho dns read FILE`: the DNS transactions of a capture. Exit 1 when not all of it could be read or sent. */
@@ -49,7 +48,7 @@ async function read(file: string, options: Options): Promise<void> {
   const forward = options.forward === undefined ? undefined : await openForward(options.forward)
   const output = outputOf(options, forward, timeoutMs)
   const counts = noCounts()
-  const chunks = createReadStream(file, { highWaterMark: CHUNK_BYTES, ...(file === '-' && { fd: STDIN }) })
+  const chunks = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: CHUNK_BYTES })
   try {
     await readCapture(chunks, output, counts)
   } finally {
