@@ -251,13 +251,17 @@ it('exports what it records as IPFIX, and nfcapd has the same', async () => {
   const format = 'fmt:%pr %sa %sp %da %dp %ibyt %ipkt %obyt %opkt'
   const text = await bed.in('router', 'nfdump', '-q', '-6', '-N', '-R', directory, '-o', format)
   const listed = text.split('\n').map((line) => line.trim().split(/\s+/).join(' '))
-  const ours = (await records()).map((one) =>
-    [
-      one.protocolIdentifier,
-      ...[one.sourceAddress, one.sourceTransportPort, one.destinationAddress, one.destinationTransportPort],
-      ...[one.octetDeltaCount, one.packetDeltaCount, one.reverseOctetDeltaCount, one.reversePacketDeltaCount],
-    ].join(' '),
-  )
+  const ours = (await records()).map((one) => {
+    const ends = [
+      one.sourceAddress,
+      one.sourceTransportPort,
+      one.destinationAddress,
+      one.destinationTransportPort,
+    ]
+    const back = [one.reverseOctetDeltaCount, one.reversePacketDeltaCount]
+    const words = [one.protocolIdentifier, ...ends, one.octetDeltaCount, one.packetDeltaCount, ...back]
+    return words.join(' ')
+  })
   const sessions = (lines: readonly string[]): string[] =>
     lines.filter((line) => /^(6|17) .* 7000 /.test(line)).sort()
   expect(sessions(ours)).toHaveLength(30)
