@@ -213,13 +213,9 @@ async function namespaces(): Promise<Record<'client' | 'server', string>> {
 /** On one processor, so that no packet overtakes another; resolves to the seconds that it took. */
 async function load(macs: Record<'client' | 'server', string>, rate: number): Promise<number> {
   const script = join(import.meta.dirname, 'flow-load.ts')
+  const pinned = ['nsenter', `--net=/run/netns/${LOAD}`, 'taskset', '-c', '0', process.execPath, script]
   const figures = [TCP, UDP, rate].map(String)
-  return Number(
-    await runOk([
-      ...['nsenter', `--net=/run/netns/${LOAD}`, 'taskset', '-c', '0', process.execPath, script],
-      ...['c0', 's0', macs.client, macs.server, ...figures],
-    ]),
-  )
+  return Number(await runOk([...pinned, 'c0', 's0', macs.client, macs.server, ...figures]))
 }
 
 /** Waits until connection tracking has as many as this, or for three minutes. */

@@ -61,11 +61,11 @@ export function scanConntrack(bytes: Buffer, from: number, to: number, scan: Con
   reset(scan)
   const end = Math.min(to, bytes.length)
   if (end - from < NFGEN_BYTES) return false
-  scan.family = bytes.readUInt8(from)
+  scan.family = bytes[from] ?? 0
   for (let at = from + NFGEN_BYTES; end - at >= 4; ) {
-    const length = bytes.readUInt16LE(at)
+    const length = u16(bytes, at)
     if (length < 4 || length > end - at) break
-    attribute(bytes, bytes.readUInt16LE(at + 2) & 0x3fff, at + 4, length - 4, scan)
+    attribute(bytes, u16(bytes, at + 2) & 0x3fff, at + 4, length - 4, scan)
     at += (length + 3) & ~3
   }
   if (scan.id < 0 || scan.originalAt < 0 || scan.replyAt < 0) return false
@@ -121,9 +121,9 @@ function attribute(bytes: Buffer, type: number, at: number, length: number, scan
 export function find(bytes: Buffer, from: number, length: number, type: number, size: number): number {
   const end = from + length
   for (let at = from; end - at >= 4; ) {
-    const whole = bytes.readUInt16LE(at)
+    const whole = u16(bytes, at)
     if (whole < 4 || whole > end - at) return -1
-    if ((bytes.readUInt16LE(at + 2) & 0x3fff) === type) {
+    if ((u16(bytes, at + 2) & 0x3fff) === type) {
       return size === 0 || whole - 4 === size ? at + 4 : -1
     }
     at += (whole + 3) & ~3
@@ -133,7 +133,7 @@ export function find(bytes: Buffer, from: number, length: number, type: number, 
 
 /** How long the attribute is whose value is there. */
 export function lengthAt(bytes: Buffer, at: number): number {
-  return bytes.readUInt16LE(at - 4) - 4
+  return u16(bytes, at - 4) - 4
 }
 
 function tcpStateOf(bytes: Buffer, at: number, length: number): number {
@@ -144,23 +144,41 @@ function tcpStateOf(bytes: Buffer, at: number, length: number): number {
 }
 
 function uint32(bytes: Buffer, at: number, length: number): number {
-  return length === 4 ? bytes.readUInt32BE(at) : -1
+  return length === 4 ? u32(bytes, at) : -1
 }
 
 function count(bytes: Buffer, at: number, length: number, type: number): number {
   const value = find(bytes, at, length, type, 8)
   if (value < 0) return -1
   // Exact to 2^53 bytes, which is 9 petabytes of one connection.
-  return bytes.readUInt32BE(value) * 2 ** 32 + bytes.readUInt32BE(value + 4)
+  return u32(bytes, value) * 2 ** 32 + u32(bytes, value + 4)
 }
 
 /** The kernel's nanoseconds as microseconds, in parts that each stay below 2^53. */
 function micros(bytes: Buffer, at: number, length: number, type: number): number {
   const value = find(bytes, at, length, type, 8)
   if (value < 0) return -1
-  const high = bytes.readUInt32BE(value)
-  const low = bytes.readUInt32BE(value + 4)
+  const high = u32(bytes, value)
+  const low = u32(bytes, value + 4)
   return high * 4_294_967 + Math.floor((high * 296 + low) / 1000)
+}
+
+/* Buffer's own readers check what is known here to be within the bytes, which made half of the time of a walk. */
+
+/** In the host's byte order, which is little-endian (see parseMessages). */
+function u16(bytes: Buffer, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
+}
+
+/** In network order. */
+function u32(bytes: Buffer, at: number): number {
+  return (
+    (((bytes[at] ?? 0) << 24) |
+      ((bytes[at + 1] ?? 0) << 16) |
+      ((bytes[at + 2] ?? 0) << 8) |
+      (bytes[at + 3] ?? 0)) >>>
+    0
+  )
 }
 
 /** FNV-1a, which is enough to tell connections apart that share an id. */

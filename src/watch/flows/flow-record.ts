@@ -17,6 +17,8 @@ export interface Destination {
   readonly status?: Name['status'] | 'local'
 }
 
+type Draft = { -readonly [Key in keyof FlowRecord]: FlowRecord[Key] }
+
 /** Start seconds that a flowId has room for above connection tracking's 32 bits: 24 days, then they begin again. */
 const ID_SECONDS = 2 ** 21
 
@@ -35,41 +37,38 @@ export function flowRecord(
     original.destination,
     name.name,
   )
-  return {
+  const record: Draft = {
     time: rfc3339(nowMs * 1000),
     flowStart: rfc3339(part.startMicros),
     flowEnd: rfc3339(part.endMicros),
     flowId: flowId(conntrack.id, part.startMicros),
-    ...(source.device !== undefined && { ingressInterface: source.device }),
-    ...(destination.device !== undefined && { egressInterface: destination.device }),
     sourceAddress: original.source,
     destinationAddress: original.destination,
     protocolIdentifier: original.protocol,
-    ...(original.sourcePort !== undefined && { sourceTransportPort: original.sourcePort }),
-    ...(original.destinationPort !== undefined && { destinationTransportPort: original.destinationPort }),
-    ...(icmpType !== undefined && icmpCode !== undefined && { icmpTypeCode: icmpType * 256 + icmpCode }),
     octetDeltaCount: delta.originalBytes,
     packetDeltaCount: delta.originalPackets,
     reverseOctetDeltaCount: delta.replyBytes,
     reversePacketDeltaCount: delta.replyPackets,
-    ...(reply.destination !== original.source && { postNatSourceAddress: reply.destination }),
-    ...(reply.destinationPort !== undefined &&
-      reply.destinationPort !== original.sourcePort && {
-        postNaptSourceTransportPort: reply.destinationPort,
-      }),
-    ...(reply.source !== original.destination && { postNatDestinationAddress: reply.source }),
-    ...(reply.sourcePort !== undefined &&
-      reply.sourcePort !== original.destinationPort && {
-        postNaptDestinationTransportPort: reply.sourcePort,
-      }),
     flowEndReason: part.endReason,
-    ...(conntrack.tcpState !== undefined && { tcpState: conntrack.tcpState }),
-    ...(source.zone !== undefined && { sourceZone: source.zone }),
-    ...(destination.zone !== undefined && { destinationZone: destination.zone }),
-    ...(name.name !== undefined && { destinationName: name.name }),
-    ...(name.status !== undefined && { destinationNameStatus: name.status }),
-    ...(encrypted && { applicationName: 'encrypted-dns' as const }),
   }
+  if (source.device !== undefined) record.ingressInterface = source.device
+  if (destination.device !== undefined) record.egressInterface = destination.device
+  if (original.sourcePort !== undefined) record.sourceTransportPort = original.sourcePort
+  if (original.destinationPort !== undefined) record.destinationTransportPort = original.destinationPort
+  if (icmpType !== undefined && icmpCode !== undefined) record.icmpTypeCode = icmpType * 256 + icmpCode
+  if (reply.destination !== original.source) record.postNatSourceAddress = reply.destination
+  if (reply.destinationPort !== undefined && reply.destinationPort !== original.sourcePort)
+    record.postNaptSourceTransportPort = reply.destinationPort
+  if (reply.source !== original.destination) record.postNatDestinationAddress = reply.source
+  if (reply.sourcePort !== undefined && reply.sourcePort !== original.destinationPort)
+    record.postNaptDestinationTransportPort = reply.sourcePort
+  if (conntrack.tcpState !== undefined) record.tcpState = conntrack.tcpState
+  if (source.zone !== undefined) record.sourceZone = source.zone
+  if (destination.zone !== undefined) record.destinationZone = destination.zone
+  if (name.name !== undefined) record.destinationName = name.name
+  if (name.status !== undefined) record.destinationNameStatus = name.status
+  if (encrypted) record.applicationName = 'encrypted-dns'
+  return record
 }
 
 /**
@@ -80,9 +79,18 @@ function flowId(id: number, startMicros: number): number {
   return (Math.floor(startMicros / 1e6) % ID_SECONDS) * 2 ** 32 + id
 }
 
+/** Texts of whole seconds: thousands of connections share one. */
+const seconds = new Map<number, string>()
+const MAX_SECONDS = 1024
+
 /** UTC with microseconds. */
 function rfc3339(micros: number): string {
-  const whole = Math.floor(micros / 1000)
-  const text = new Date(whole).toISOString()
-  return `${text.slice(0, -1)}${String(micros - whole * 1000).padStart(3, '0')}Z`
+  const second = Math.floor(micros / 1e6)
+  let text = seconds.get(second)
+  if (text === undefined) {
+    if (seconds.size >= MAX_SECONDS) seconds.clear()
+    text = new Date(second * 1000).toISOString().slice(0, 20)
+    seconds.set(second, text)
+  }
+  return `${text}${String(Math.floor(micros - second * 1e6)).padStart(6, '0')}Z`
 }

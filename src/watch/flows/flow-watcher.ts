@@ -20,6 +20,7 @@ export interface FlowWatcherOptions {
 }
 
 const POLL_MS = 200
+const GATHER_MS = 10
 const LONGEST_LIST_MS = 60_000
 const SHORTEST_LIST_MS = 1000
 /** After a gap: a second list, by which is known what ended in it. */
@@ -116,7 +117,9 @@ export class FlowWatcher {
   async #read(): Promise<void> {
     while (!this.#stopped) {
       try {
-        await this.#socket.wait(POLL_MS)
+        const ready = await this.#socket.wait(POLL_MS)
+        // Waking up for each message would cost more than the messages do.
+        if (ready) await sleep(GATHER_MS)
         const before = this.#socket.overruns
         while (!this.#socket.read(this.#handlers) && !this.#stopped) {
           if (this.#mustLetGo()) await this.#reopen('was not read in time')

@@ -11,6 +11,7 @@ import { Destinations } from './destinations.ts'
 import { DeviceOf } from './device-of.ts'
 import { END_REASON, type FlowPart } from './flow-table.ts'
 import { FlowWatcher } from './flow-watcher.ts'
+import { IpfixExport } from './ipfix-export.ts'
 import { Names } from './names.ts'
 import { placesOf } from './zones.ts'
 
@@ -43,6 +44,8 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
   const names = new Names({ ownerOf: (address) => devices.find(address) })
   const answers = await AnswersListener.start(settings.answersSocket, (answer) => names.add(answer))
   const delivery = new Delivery(settings.recorderSocket, { maxBytes: PENDING_BYTES })
+  const { ipfix } = settings.flows
+  const exported = ipfix && new IpfixExport(ipfix)
   const places = (): ReturnType<typeof placesOf> =>
     placesOf({
       networks: settings.networks,
@@ -63,6 +66,7 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
     placeOf: (address) => placeOf(address),
     take: (record, part, { destination, name }) => {
       delivery.offer('flows', Date.now(), JSON.stringify(record))
+      exported?.add(record)
       if (!isFirst(part)) return
       const { original } = part.conntrack
       const timeMs = Math.floor(part.startMicros / 1000)
@@ -104,6 +108,7 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
         known: names.size,
         evicted: names.evicted,
       },
+      ...(exported && { ipfixDropped: exported.dropped }),
       eventsRefused: events.refused,
     })
   }
@@ -129,6 +134,7 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
     stopping = true
     for (const timer of timers) clearInterval(timer)
     await watcher.stop()
+    await exported?.stop()
     await answers.stop()
     events.end()
     await delivery.stop()

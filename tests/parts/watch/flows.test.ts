@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { ensurePackages } from '../../../src/build/debian.ts'
 import type { FlowRecord } from '../../../src/recorder/records/flow.ts'
 import { WatchSource } from '../../../src/recorder/sources/watch/listen.ts'
 import { Wal } from '../../../src/recorder/wal/wal.ts'
@@ -38,7 +39,10 @@ afterEach(async () => {
 })
 
 /** Starts the watcher as the supervisor does, and resolves when it reads. */
-async function watch(activeTimeoutSecs: number, receiveBytes?: number): Promise<ChildProcess> {
+async function watch(
+  activeTimeoutSecs: number,
+  { receiveBytes, ipfix }: { receiveBytes?: number; ipfix?: { address: string; port: number } } = {},
+): Promise<ChildProcess> {
   const settings = {
     recorderSocket: join(bed.directory, 'recorder.sock'),
     answersSocket: join(bed.directory, 'answers.sock'),
@@ -47,7 +51,7 @@ async function watch(activeTimeoutSecs: number, receiveBytes?: number): Promise<
     networks: [{ name: 'home', device: 'lan0', prefix: '10.9.0.1/24' }],
     wan: { device: 'wan0' },
     dns: { timeoutSecs: 5 },
-    flows: { activeTimeoutSecs },
+    flows: { activeTimeoutSecs, ...(ipfix && { ipfix }) },
   }
   const path = join(bed.directory, 'settings.json')
   await writeFile(path, JSON.stringify(settings))
@@ -195,7 +199,7 @@ it('costs no connection when it does not read: it is ended, and what it kept is 
     const [count = 0, max = 0] = text.split('\n').map(Number)
     return { count, max }
   }
-  const child = await watch(10, 64 * 1024)
+  const child = await watch(10, { receiveBytes: 64 * 1024 })
   const started = performance.now()
   let heard = performance.now()
   const take = heartbeats(() => (heard = performance.now()))
@@ -227,4 +231,39 @@ it('costs no connection when it does not read: it is ended, and what it kept is 
   } finally {
     await writeFile(CONNTRACK_MAX, before)
   }
+})
+
+it('exports what it records as IPFIX, and nfcapd has the same', async () => {
+  await ensurePackages(['nfdump'])
+  const directory = join(bed.directory, 'nfcapd')
+  await mkdir(directory)
+  const nfcapd = bed.spawn('router', 'nfcapd', '-w', directory, '-p', '9995', '-b', '127.0.0.1', '-t', '3600')
+  await expect.poll(() => bed.in('router', 'ss', '-lun'), { timeout: 10_000 }).toContain('127.0.0.1:9995')
+  await watch(10, { ipfix: { address: '127.0.0.1', port: 9995 } })
+  await bed.talk('client', 'tcp', SERVER4, '10', '1000')
+  await bed.talk('client', 'udp', SERVER6, '20', '300')
+  await expect.poll(recorded, { timeout: 30_000 }).toEqual(await passed())
+  await end('SIGTERM')
+  await sleep(500)
+  const exited = once(nfcapd, 'exit')
+  nfcapd.kill('SIGTERM')
+  await exited
+  const format = 'fmt:%pr %sa %sp %da %dp %ibyt %ipkt %obyt %opkt'
+  const text = await bed.in('router', 'nfdump', '-q', '-6', '-N', '-R', directory, '-o', format)
+  const listed = text.split('\n').map((line) => line.trim().split(/\s+/).join(' '))
+  const ours = (await records()).map((one) => {
+    const ends = [
+      one.sourceAddress,
+      one.sourceTransportPort,
+      one.destinationAddress,
+      one.destinationTransportPort,
+    ]
+    const back = [one.reverseOctetDeltaCount, one.reversePacketDeltaCount]
+    const words = [one.protocolIdentifier, ...ends, one.octetDeltaCount, one.packetDeltaCount, ...back]
+    return words.join(' ')
+  })
+  const sessions = (lines: readonly string[]): string[] =>
+    lines.filter((line) => /^(6|17) .* 7000 /.test(line)).sort()
+  expect(sessions(ours)).toHaveLength(30)
+  expect(sessions(listed)).toEqual(sessions(ours))
 })
