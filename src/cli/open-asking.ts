@@ -1,26 +1,49 @@
+import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf } from '../recorder/query/filter.ts'
 import { findPlace } from '../recorder/query/place.ts'
 import type { Session } from '../recorder/query/session.ts'
+import { PATHS } from '../router/paths.ts'
 import { openSession } from './open-session.ts'
 import { sayFetch } from './query-options.ts'
 
 /** Years may have to be fetched first. */
 const TIMEOUT_MS = 3_600_000
 
-/** Opens a session for a question about a time, which takes as long as it takes. */
-export function openAsking(
+/** Where the flow watcher waits for those who want open connections recorded (src/watch/flows/requests.ts). */
+const FLOWS = join(PATHS.run, 'watch/flows.sock')
+const RECORD_MS = 3000
+
+/**
+ * Opens a session for a question about a time, which takes as long as it takes. Of this router's connections the open ones
+ * are recorded first, so that the answer has what they moved so far.
+ */
+export async function openAsking(
   data: string | undefined,
   span: { readonly fromMs?: number; readonly toMs?: number },
   signal: AbortSignal,
 ): Promise<Session> {
-  return openSession(findPlace(data), {
+  const place = findPlace(data)
+  if (data === undefined && (span.toMs === undefined || span.toMs > Date.now())) await recordOpen()
+  return openSession(place, {
     limits: { ...DEFAULT_LIMITS, timeoutMs: TIMEOUT_MS },
     dates: datesOf(span),
     window: span,
     signal,
     onFetch: sayFetch,
+  })
+}
+
+/** Resolves when open connections are on record, or nobody is there who could do that. */
+function recordOpen(): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(FLOWS)
+    socket.setTimeout(RECORD_MS, () => socket.destroy())
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve())
+    socket.resume()
   })
 }
 

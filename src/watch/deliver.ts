@@ -113,19 +113,24 @@ export class Delivery {
     for (const [kind, gathering] of this.#gathering) this.#close(kind, gathering)
   }
 
+  /** Sends what was offered so far; resolves when it is on the recorder's disk, or after the time. */
+  async settled(ms: number): Promise<void> {
+    this.flush()
+    if (this.#frames.length === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#idle.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
   /** Sends what is left, and waits for its answers a moment; what has none then is counted as dropped. */
   async stop(): Promise<void> {
     this.flush()
     this.#stopped = true
-    if (this.#frames.length > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, STOP_MS)
-        this.#idle.push(() => {
-          clearTimeout(timer)
-          resolve()
-        })
-      })
-    }
+    await this.settled(STOP_MS)
     clearTimeout(this.#retryTimer)
     for (const { rows } of this.#frames.splice(0)) this.counts.dropped += rows
     this.#socket?.destroy()

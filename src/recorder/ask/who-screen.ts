@@ -83,7 +83,7 @@ function detailsOf(talker: Talker, target: Target, now: number): string[] {
     incoming > 0 ? `${countOf(incoming, 'connection')} came in` : '',
     open > 0 ? `${countOf(open, 'connection')} still open` : '',
     responseNote(lastResponse),
-    waiting ? 'asked just now: a connection that is still open is recorded when it ends' : '',
+    waiting ? 'asked just now: no connection is on record yet' : '',
     connections === 0 && !waiting ? 'no connection followed' : '',
   ]
   return [

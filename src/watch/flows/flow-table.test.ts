@@ -30,6 +30,7 @@ function tableOf(options: Partial<FlowTableOptions> = {}) {
     parts,
     created: told((bytes, now) => table.created(bytes, scan, now)),
     listed: told((bytes, now) => table.listed(bytes, scan, now)),
+    asked: told((bytes, now) => table.listed(bytes, scan, now, true)),
     destroyed: told((bytes, now) => table.destroyed(bytes, scan, false, now)),
     forced: told((bytes, now) => table.destroyed(bytes, scan, true, now)),
   }
@@ -86,6 +87,22 @@ it('makes records of a long connection that add up, none while it is silent, and
     [counted(3), 3],
   ])
   expect(new Set(parts.map(({ key }) => key)).size).toBe(1)
+})
+
+it('makes a record at once for who asks, of one that has none, and of others each ten seconds at most', () => {
+  const { parts, created, listed, asked, destroyed } = tableOf()
+  created(fresh, 0)
+  asked(live(1), 1)
+  asked(live(2), 2)
+  listed(live(3), 10)
+  asked(live(4), 11)
+  asked(live(4), 30)
+  destroyed(over(4), 120)
+  expect(parts.map(({ delta, endReason }) => [delta, endReason])).toEqual([
+    [counted(1), 2],
+    [counted(3), 2],
+    [counted(0), 3],
+  ])
 })
 
 it('sums up to what the kernel counted, however often it was listed', () => {

@@ -41,6 +41,8 @@ export interface FlowTableOptions {
   readonly recorded?: readonly Recorded[]
 }
 
+/** Who asks again and again makes no more records than these. */
+const ASKED_AGE_MS = 10_000
 const NOTHING: Counts = { originalPackets: 0, originalBytes: 0, replyPackets: 0, replyBytes: 0 }
 
 /**
@@ -108,9 +110,9 @@ export class FlowTable {
 
   /**
    * A connection in a list of all. Makes a record when the last is older than the active timeout and something was sent
-   * since.
+   * since. `asked`: somebody wants to know now; then a connection without a record gets one, others when theirs is old.
    */
-  listed(bytes: Buffer, scan: ConntrackScan, nowMicros: number): void {
+  listed(bytes: Buffer, scan: ConntrackScan, nowMicros: number, asked = false): void {
     let slot = this.#live.find(scan.key)
     if (slot === undefined) {
       if (this.#ended?.has(scan.key)) return
@@ -131,7 +133,10 @@ export class FlowTable {
     live.set(slot, FIELD.originalBytes, scan.originalBytes)
     live.set(slot, FIELD.replyPackets, scan.replyPackets)
     live.set(slot, FIELD.replyBytes, scan.replyBytes)
-    const due = nowMicros - live.get(slot, FIELD.recorded) >= this.#options.activeTimeoutMs * 1000
+    const isNew = live.get(slot, FIELD.recordedOriginalPackets) === 0
+    const age = (nowMicros - live.get(slot, FIELD.recorded)) / 1000
+    const { activeTimeoutMs } = this.#options
+    const due = age >= (asked ? Math.min(ASKED_AGE_MS, activeTimeoutMs) : activeTimeoutMs) || (asked && isNew)
     if (due) this.#recordPart(scan.key, slot, nowMicros, END_REASON.active)
   }
 

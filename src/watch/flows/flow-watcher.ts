@@ -49,6 +49,8 @@ export class FlowWatcher {
   #listedAt: number | undefined
   #missedAt = 0
   #wakeLister: (() => void) | undefined
+  /** Who waits for a list that records what is open. */
+  #asking: (() => void)[] = []
   readonly #before = { events: 0, overruns: 0, malformed: 0 }
   readonly #work: Promise<unknown>
   #gaps = 0
@@ -106,10 +108,19 @@ export class FlowWatcher {
     }
   }
 
+  /** Makes records of the connections that are open: resolves when that was done, or was tried. */
+  recordNow(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#asking.push(resolve)
+      this.#wakeLister?.()
+    })
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     this.#wakeLister?.()
     await this.#work
+    for (const done of this.#asking.splice(0)) done()
     this.#socket.close()
     this.#save()
   }
@@ -165,8 +176,9 @@ export class FlowWatcher {
     const { activeTimeoutMs } = this.#options
     const usual = Math.min(LONGEST_LIST_MS, Math.max(SHORTEST_LIST_MS, activeTimeoutMs / 5))
     while (!this.#stopped) {
+      const asking = this.#asking.splice(0)
       try {
-        await this.#listOnce()
+        await this.#listOnce(asking.length > 0)
         this.#state = 'up'
       } catch (error) {
         this.#table.listFailed()
@@ -174,16 +186,17 @@ export class FlowWatcher {
         this.#options.say(`connections cannot be listed: ${this.#state}`)
       } finally {
         this.#release()
+        for (const done of asking) done()
       }
       const missedLately = nowMicros() - this.#missedAt < 2 * AFTER_GAP_MS * 1000
       await this.#pause(missedLately || this.#lists < 2 ? Math.min(AFTER_GAP_MS, usual) : usual)
     }
   }
 
-  /** Sleeps, until something was missed at the earliest after a second. */
+  /** Sleeps, until something was missed or somebody asks, at the earliest after a second. */
   async #pause(ms: number): Promise<void> {
     await sleep(Math.min(ms, SHORTEST_LIST_MS))
-    if (this.#stopped || ms <= SHORTEST_LIST_MS) return
+    if (this.#stopped || this.#asking.length > 0 || ms <= SHORTEST_LIST_MS) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms - SHORTEST_LIST_MS)
       this.#wakeLister = () => {
@@ -194,11 +207,11 @@ export class FlowWatcher {
     this.#wakeLister = undefined
   }
 
-  async #listOnce(): Promise<void> {
+  async #listOnce(asked: boolean): Promise<void> {
     const began = nowMicros()
     this.#held = []
     this.#table.listBegins()
-    await listConntrack((bytes, scan) => this.#table.listed(bytes, scan, nowMicros()))
+    await listConntrack((bytes, scan) => this.#table.listed(bytes, scan, nowMicros(), asked))
     // An end that was not told yet, since the socket was full, is not one that never will be.
     const last = this.#listedAt !== undefined && this.#listedAt > this.#missedAt ? this.#listedAt : 0
     this.#table.endUnseen(last)

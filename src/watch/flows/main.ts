@@ -13,6 +13,7 @@ import { END_REASON, type FlowPart } from './flow-table.ts'
 import { FlowWatcher } from './flow-watcher.ts'
 import { IpfixExport } from './ipfix-export.ts'
 import { Names } from './names.ts'
+import { Requests } from './requests.ts'
 import { placesOf } from './zones.ts'
 
 /*
@@ -25,6 +26,8 @@ const MiB = 1024 * 1024
 const PENDING_BYTES = 32 * MiB
 const HEARTBEAT_MS = 1000
 const REFRESH_MS = 2000
+/** For the recorder to store what somebody asks for. */
+const ASKED_MS = 2000
 /** Clients go on with names that they asked for before this started: until then "none" says little. */
 const SETTLE_MS = 60_000
 const NO_NETWORK: readonly (string | undefined)[] = ['wan', 'router', 'containers', undefined]
@@ -85,6 +88,12 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
     ...(receiveBytes !== undefined && { receiveBytes }),
   })
 
+  // `sekisho who`, and others who ask: what is open is recorded first.
+  const requests = await Requests.start(join(settings.statusDirectory, 'flows.sock'), async () => {
+    await watcher.recordNow()
+    await delivery.settled(ASKED_MS)
+  })
+
   const refresh = async (): Promise<void> => {
     placeOf = places()
     await devices.refresh().catch((error: unknown) => say(`neighbours: ${String(error)}`))
@@ -133,6 +142,7 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
     if (stopping) return
     stopping = true
     for (const timer of timers) clearInterval(timer)
+    requests.stop()
     await watcher.stop()
     await exported?.stop()
     await answers.stop()
