@@ -93,7 +93,11 @@ async function sekisho(cable: Cable, root: string, send: () => Promise<void>): P
     answersSocket: join(run, 'answers.sock'),
     statusDirectory: run,
     hostname: 'gate',
-    networks: [{ name: 'home', device: 'lan0', prefix: '10.0.0.0/24' }],
+    // A second one that is silent: packets wait until it cannot have older ones.
+    networks: [
+      { name: 'home', device: 'lan0', prefix: '10.0.0.0/24' },
+      { name: 'servers', device: 'lan1', prefix: '10.0.1.0/24' },
+    ],
     wan: { device: 'wan0' },
     dns: { timeoutSecs: 5 },
     flows: { activeTimeoutSecs: 300 },

@@ -14,16 +14,24 @@ export interface WatchStatus {
   readonly state: string
 }
 
+let last: Promise<unknown> = Promise.resolve()
+
 /** Replaces `<directory>/<name>.json` in one rename; it lies on a tmpfs and need not survive a power cut. */
-export async function writeStatus(
+export function writeStatus(
   directory: string,
   name: string,
   status: WatchStatus & Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const path = join(directory, `${name}.json`)
+  // One after the other: they share a temporary file.
+  const written = last.then(() => replace(join(directory, `${name}.json`), `${JSON.stringify(status)}\n`))
+  last = written
+  return written
+}
+
+async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`
   try {
-    await writeFile(temporary, `${JSON.stringify(status)}\n`, { mode: 0o644 })
+    await writeFile(temporary, text, { mode: 0o644 })
     await rename(temporary, path)
   } catch (error) {
     process.stderr.write(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}\n`)

@@ -1,15 +1,17 @@
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import { poll } from '../../recorder/netlink/libc.ts'
-import { type PacketRing, RETIRE_MS, type TakePacket } from './ring.ts'
+import { HERE_MS, type PacketRing, type TakePacket } from './ring.ts'
 
 /** Poll ends by itself so that time passes, and `stop` is seen. */
 const POLL_MS = 250
-/** Blocks of a ring in a row before the others, and other work, get their turn. */
-const TURN_BLOCKS = 2
+/** Packets in a row before other work gets its turn. */
+const TURN_PACKETS = 2048
 /** How soon a device that comes, or is made anew, is seen. */
 const FOLLOW_MS = 1000
 /** When it stops it reads what was there, as far as that goes in this time. */
 const DRAIN_MS = 1000
+/** Until it is looked again whether what waits is no longer early. */
+const EARLY_MS = 10
 const POLL_ENTRY = 8
 const POLLIN = 1
 const POLLERR = 8
@@ -20,7 +22,10 @@ export interface PacketTaker {
   readonly passed: (micros: number) => void
 }
 
-/** Reads rings in turn, without a system call as long as there is something in one. */
+/**
+ * Reads rings, without a system call as long as there is something in one. Packets are given in the order in which they
+ * came, whichever ring they are in: a response that goes through the router is at another device than its query was.
+ */
 export class PacketReader {
   readonly #rings: readonly PacketRing[]
   readonly #taker: PacketTaker
@@ -57,17 +62,17 @@ export class PacketReader {
       }
       while (!this.#stopped) {
         this.#follow()
-        // What comes while the rings are looked at may not be read yet.
-        const before = Date.now() * 1000
-        const more = this.#turn(take)
-        this.#taker.passed(more ? latest : before)
-        if (more) await immediate()
+        // What came shortly before is not here yet.
+        const before = (Date.now() - HERE_MS) * 1000
+        const turn = this.#turn(take, HERE_MS)
+        this.#taker.passed(turn === 'empty' ? before : latest)
+        if (turn === 'more') await immediate()
+        else if (turn === 'early') await sleep(EARLY_MS)
         else await this.#wait()
       }
-      // The kernel has the last packets in blocks that are not full.
-      await sleep(2 * RETIRE_MS)
+      await sleep(HERE_MS)
       const until = performance.now() + DRAIN_MS
-      while (performance.now() < until && this.#turn(take));
+      while (performance.now() < until && this.#turn(take, 0) === 'more');
       this.state = 'stopped'
     } catch (error) {
       this.state = error instanceof Error ? error.message : String(error)
@@ -75,11 +80,39 @@ export class PacketReader {
     }
   }
 
-  /** Reads some of each ring; true when there may be more. */
-  #turn(take: TakePacket): boolean {
-    let more = false
-    for (const ring of this.#rings) more = ring.read(take, TURN_BLOCKS) || more
-    return more
+  /**
+   * Gives some packets. Where a ring has nothing, what others have waits until the first cannot have anything older any
+   * more: "early".
+   */
+  #turn(take: TakePacket, hereMs: number): 'more' | 'early' | 'empty' {
+    const now = performance.now()
+    let silent = 0
+    for (const ring of this.#rings) if (!ring.look(now) && ring.bound) silent += 1
+    for (let left = TURN_PACKETS; left > 0; ) {
+      const [first, until] = this.#oldest()
+      if (!first) return left < TURN_PACKETS ? 'more' : 'empty'
+      if (silent > 0 && first.seenAt + hereMs > now) return left < TURN_PACKETS ? 'more' : 'early'
+      left -= first.give(take, until, left)
+      // The others may go on only up to what it has next.
+      if (first.nextMicros === Number.POSITIVE_INFINITY && !first.look(now)) silent += 1
+    }
+    return 'more'
+  }
+
+  /** The ring with the oldest packet, and when the oldest of the others came. */
+  #oldest(): [PacketRing | undefined, number] {
+    let first: PacketRing | undefined
+    let firstMicros = Number.POSITIVE_INFINITY
+    let until = Number.POSITIVE_INFINITY
+    for (const ring of this.#rings) {
+      const micros = ring.nextMicros
+      if (micros < firstMicros) {
+        until = firstMicros
+        firstMicros = micros
+        first = ring
+      } else if (micros < until) until = micros
+    }
+    return [first, until]
   }
 
   async #wait(): Promise<void> {

@@ -15,7 +15,9 @@ const PACKET_OUTGOING = 4
 const BLOCK_BYTES = 256 * 1024
 const FRAME_BYTES = 2048
 /** A block that is not full is handed over after this. */
-export const RETIRE_MS = 50
+const RETIRE_MS = 20
+/** So long it may take until a packet is here: the kernel looks twice, and its timers may be late. */
+export const HERE_MS = 100
 
 /** In a block: struct tpacket_hdr_v1 behind version and offset (linux/if_packet.h), in the host's byte order. */
 const BLOCK = { status: 8, packets: 12, first: 16 } as const
@@ -49,7 +51,12 @@ export class PacketRing {
   readonly #view: DataView
   readonly #status: Int32Array
   readonly #blocks: number
+  /** The block that is being read, and when it and those after it were noted. */
   #block = 0
+  readonly #seen: number[] = []
+  /** In that block: the next packet, and how many there are. */
+  #at = 0
+  #left = 0
   /** Of the interface that it is bound to; 0 while there was none. */
   #index = 0
 
@@ -89,20 +96,49 @@ export class PacketRing {
     if (libc.bind(this.fd, address, address.length) === 0) this.#index = index
   }
 
-  /** Gives the packets of the next blocks that are ready, at most so many; false when there was none. */
-  read(take: TakePacket, blocks: number): boolean {
-    for (let i = 0; i < blocks; i++) {
-      const base = this.#block * BLOCK_BYTES
-      const status = (base + BLOCK.status) / 4
-      if ((Atomics.load(this.#status, status) & STATUS_USER) === 0) return i > 0
+  /** Notes which blocks the kernel has handed over by `now`, on the clock of performance.now(); true when there is one. */
+  look(now: number): boolean {
+    while (this.#seen.length < this.#blocks) {
+      const block = (this.#block + this.#seen.length) % this.#blocks
+      const status = Atomics.load(this.#status, (block * BLOCK_BYTES + BLOCK.status) / 4)
+      if ((status & STATUS_USER) === 0) break
+      this.#seen.push(now)
+    }
+    if (this.#left === 0) this.#enter()
+    return this.#left > 0
+  }
+
+  /** When the oldest packet that is here came, microseconds since 1970; infinite when there is none. */
+  get nextMicros(): number {
+    return this.#left > 0 ? this.#micros(this.#at) : Number.POSITIVE_INFINITY
+  }
+
+  /** When its block was noted. */
+  get seenAt(): number {
+    return this.#seen[0] ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Gives the packets that are here and came until then, oldest first and at most so many; how many it were. */
+  give(take: TakePacket, untilMicros: number, most: number): number {
+    let given = 0
+    for (; given < most && this.#left > 0; given++) {
+      const at = this.#at
+      const micros = this.#micros(at)
+      if (micros > untilMicros) break
+      const view = this.#view
+      const captured = view.getUint32(at + PACKET.captured, true)
+      if (captured < view.getUint32(at + PACKET.length, true)) this.#counts.truncated += 1
+      const bytes = Buffer.from(this.#mapping.memory, at + view.getUint16(at + PACKET.mac, true), captured)
+      this.#counts.packets += 1
+      this.#left -= 1
+      this.#at = at + view.getUint32(at + PACKET.next, true)
       try {
-        this.#readBlock(base, take)
+        take(bytes, micros, view.getUint8(at + ADDRESS.type) === PACKET_OUTGOING, this.device)
       } finally {
-        Atomics.store(this.#status, status, STATUS_KERNEL)
-        this.#block = (this.#block + 1) % this.#blocks
+        if (this.#left === 0) this.#release()
       }
     }
-    return true
+    return given
   }
 
   /** The counts, up to now. */
@@ -119,21 +155,31 @@ export class PacketRing {
     libc.close(this.fd)
   }
 
-  #readBlock(base: number, take: TakePacket): void {
-    const view = this.#view
-    const packets = view.getUint32(base + BLOCK.packets, true)
-    let at = base + view.getUint32(base + BLOCK.first, true)
-    for (let i = 0; i < packets; i++) {
-      const captured = view.getUint32(at + PACKET.captured, true)
-      if (captured < view.getUint32(at + PACKET.length, true)) this.#counts.truncated += 1
-      const micros =
-        view.getUint32(at + PACKET.seconds, true) * 1e6 +
-        Math.floor(view.getUint32(at + PACKET.nanoseconds, true) / 1000)
-      const bytes = Buffer.from(this.#mapping.memory, at + view.getUint16(at + PACKET.mac, true), captured)
-      this.#counts.packets += 1
-      take(bytes, micros, view.getUint8(at + ADDRESS.type) === PACKET_OUTGOING, this.device)
-      at += view.getUint32(at + PACKET.next, true)
+  /** Begins with the oldest block that was noted. */
+  #enter(): void {
+    while (this.#seen.length > 0) {
+      const base = this.#block * BLOCK_BYTES
+      this.#left = this.#view.getUint32(base + BLOCK.packets, true)
+      this.#at = base + this.#view.getUint32(base + BLOCK.first, true)
+      if (this.#left > 0) return
+      this.#giveBack()
     }
+  }
+
+  #release(): void {
+    this.#giveBack()
+    this.#enter()
+  }
+
+  #giveBack(): void {
+    Atomics.store(this.#status, (this.#block * BLOCK_BYTES + BLOCK.status) / 4, STATUS_KERNEL)
+    this.#block = (this.#block + 1) % this.#blocks
+    this.#seen.shift()
+  }
+
+  #micros(at: number): number {
+    const nanoseconds = this.#view.getUint32(at + PACKET.nanoseconds, true)
+    return this.#view.getUint32(at + PACKET.seconds, true) * 1e6 + Math.floor(nanoseconds / 1000)
   }
 }
 

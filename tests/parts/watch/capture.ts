@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openCapture } from '../../../src/watch/capture/open.ts'
-import { PacketRing } from '../../../src/watch/capture/ring.ts'
+import { HERE_MS, PacketRing } from '../../../src/watch/capture/ring.ts'
 
 /*
  * `capture.ts DEVICE [VLAN…]`: says "ready", then a line of JSON for each packet that the filter lets through; VLANs have a
@@ -18,10 +18,15 @@ process.stdin.resume().on('end', () => {
 process.stdout.write('ready\n')
 for (let more = true; more || !ended; ) {
   // Longer than the kernel keeps a block that is not full.
-  await sleep(100)
-  more = ring.read((bytes, micros, outgoing) => {
-    process.stdout.write(`${JSON.stringify({ frame: bytes.toString('hex'), micros, outgoing })}\n`)
-  }, 16)
+  await sleep(HERE_MS)
+  more = ring.look(performance.now())
+  ring.give(
+    (bytes, micros, outgoing) => {
+      process.stdout.write(`${JSON.stringify({ frame: bytes.toString('hex'), micros, outgoing })}\n`)
+    },
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+  )
 }
 process.stdout.write(`${JSON.stringify(ring.counts())}\n`)
 ring.close()

@@ -163,15 +163,18 @@ it.each([
 })
 
 it('has what goes from one network to another once, and tells of it', async () => {
-  await ask('udp', '10.0.1.2', 'between.example.org')
-  expect(await recorded('between.example.org')).toMatchObject([
-    { clientAddress: '10.0.0.2', serverAddress: '10.0.1.2', status: 'answered', interface: 'lan0' },
-  ])
-  // Each of the two packets went out at another device.
-  await expect.poll(() => status('dns').echoes, { timeout: 10_000 }).toBe(2)
-  const records = await recorded('between.example.org')
-  expect(records).toHaveLength(1)
-  expect(records[0]?.localResolver).not.toBe(true)
+  // Queries and responses come in at two devices: they must not change places.
+  const names = Array.from({ length: 10 }, (_, i) => `between${i}.example.org`)
+  await Promise.all(names.map((name) => ask('udp', '10.0.1.2', name)))
+  // Each of the packets went out at the other device.
+  await expect.poll(() => status('dns').echoes, { timeout: 10_000 }).toBe(2 * names.length)
+  for (const name of names) {
+    const records = await recorded(name)
+    expect(records).toMatchObject([
+      { clientAddress: '10.0.0.2', serverAddress: '10.0.1.2', status: 'answered', interface: 'lan0' },
+    ])
+    expect(records[0]?.localResolver).not.toBe(true)
+  }
   const events = await loggedRecords(join(root, 'data'), 'events')
   expect(events).toMatchObject([
     { tag: 'dns.bypass', senderAddress: '10.0.0.2', record: { serverAddress: '10.0.1.2' } },
