@@ -12,13 +12,13 @@ import { sayFetch } from './query-options.ts'
 /** Years may have to be fetched first. */
 const TIMEOUT_MS = 3_600_000
 
-/** Where the flow watcher waits for those who want open connections recorded (src/watch/flows/requests.ts). */
-const FLOWS = join(PATHS.run, 'watch/flows.sock')
+/** Where the watchers wait for those who want to have on record what they saw so far (src/watch/requests.ts). */
+const WATCHERS = ['dns.sock', 'flows.sock'].map((name) => join(PATHS.run, 'watch', name))
 const RECORD_MS = 3000
 
 /**
- * Opens a session for a question about a time, which takes as long as it takes. Of this router's connections the open ones
- * are recorded first, so that the answer has what they moved so far.
+ * Opens a session for a question about a time, which takes as long as it takes. What this router's watchers
+ * saw is recorded first, so that the answer has the latest question, and what open connections moved so far.
  */
 export async function openAsking(
   data: string | undefined,
@@ -26,7 +26,8 @@ export async function openAsking(
   signal: AbortSignal,
 ): Promise<Session> {
   const place = findPlace(data)
-  if (data === undefined && (span.toMs === undefined || span.toMs > Date.now())) await recordOpen()
+  if (data === undefined && (span.toMs === undefined || span.toMs > Date.now()))
+    await Promise.all(WATCHERS.map(recorded))
   return openSession(place, {
     limits: { ...DEFAULT_LIMITS, timeoutMs: TIMEOUT_MS },
     dates: datesOf(span),
@@ -36,10 +37,10 @@ export async function openAsking(
   })
 }
 
-/** Resolves when open connections are on record, or nobody is there who could do that. */
-function recordOpen(): Promise<void> {
+/** Resolves when what a watcher saw is on record, or none is there. */
+function recorded(path: string): Promise<void> {
   return new Promise((resolve) => {
-    const socket = connect(FLOWS)
+    const socket = connect(path)
     socket.setTimeout(RECORD_MS, () => socket.destroy())
     socket.on('error', () => undefined)
     socket.on('close', () => resolve())

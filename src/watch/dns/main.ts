@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AnswersSender } from '../answers.ts'
 import { PacketReader } from '../capture/reader.ts'
 import { PacketRing } from '../capture/ring.ts'
@@ -7,6 +9,7 @@ import { Delivery } from '../deliver.ts'
 import { WatchEvents } from '../events.ts'
 import { heartbeatLine } from '../heartbeat.ts'
 import { OwnAddresses } from '../own-addresses.ts'
+import { Requests } from '../requests.ts'
 import { parseWatchSettings } from '../settings.ts'
 import { STATUS_MS, writeStatus } from '../status.ts'
 import { DnsTransactions } from './transactions.ts'
@@ -25,6 +28,9 @@ const MIN_RING_BYTES = 2 * MiB
 /** Records that wait for the recorder: a minute of a restart, at 2,000 transactions a second. */
 const PENDING_BYTES = 32 * MiB
 const HEARTBEAT_MS = 1000
+/** For what is in the rings to be read, and then for the recorder to store it, when somebody asks. */
+const READ_MS = 150
+const ASKED_MS = 2000
 /** LINKTYPE_ETHERNET: networks are Ethernet devices, VLANs and bridges of them. */
 const ETHERNET = 1
 
@@ -57,6 +63,11 @@ async function main(path: string): Promise<void> {
     },
     isLocal: (address) => own.isLocal(address),
     timeoutMs: settings.dns.timeoutSecs * 1000,
+  })
+  // `sekisho who`, and others who ask: what was seen is recorded first.
+  const requests = await Requests.start(join(settings.statusDirectory, 'dns.sock'), async () => {
+    await sleep(READ_MS)
+    await delivery.settled(ASKED_MS)
   })
   let echoes = 0
   const reader = new PacketReader(rings, {
@@ -106,6 +117,7 @@ async function main(path: string): Promise<void> {
     if (stopping) return
     stopping = true
     for (const timer of timers) clearInterval(timer)
+    requests.stop()
     await reader.stop()
     transactions.end()
     events.end()
