@@ -9,15 +9,19 @@ const MAX_KEPT = 65_536
 /**
  * The name that a device meant when it connected to an address. Status: 'asked', 'expired' and 'none' are for what a
  * network's device opened to the WAN; 'local' is for what it opened to anything here, which needs no name. What came in
- * from the WAN, and what the router or a container opened, has none: their questions are not seen, or are about others.
+ * from the WAN, and what the router or a container opened, has none: their questions are not seen, or are about others. Nor
+ * has what began before this watched.
  */
 export class Destinations {
   readonly #names: Names
+  readonly #sinceMs: number
   /** Of long connections: the answer is forgotten before they end. */
   readonly #kept = new Map<number, Destination>()
 
-  constructor(names: Names) {
+  /** `sinceMs`: what was asked before is not known. */
+  constructor(names: Names, sinceMs: number) {
     this.#names = names
+    this.#sinceMs = sinceMs
   }
 
   find(part: FlowPart, source: Place, destination: Place): Destination {
@@ -41,6 +45,8 @@ export class Destinations {
   }
 
   #look({ conntrack: { original } }: FlowPart, startMs: number): Destination {
-    return this.#names.find(original.source, original.destination, startMs)
+    const found = this.#names.find(original.source, original.destination, startMs)
+    // Of what began before this did, it is not known either whether somebody asked.
+    return found.status === 'none' && startMs < this.#sinceMs ? {} : found
   }
 }

@@ -30,6 +30,7 @@ const UNDRAINED_FULL_MS = 1000
 /** For the kernel to let go of what it kept for a socket that was closed: 4 s were seen. */
 const LET_GO_MS = 4000
 const MOST_FLOWS = 262_144
+const LOOPBACK = /^(127\.|::1$)/
 
 /**
  * From connection tracking to records. Reading waits for nothing: while this does not read, the kernel keeps what ended,
@@ -245,6 +246,8 @@ export class FlowWatcher {
   }
 
   #record(part: FlowPart): void {
+    // What programs of this machine say to each other concerns no network.
+    if (LOOPBACK.test(part.conntrack.original.source)) return
     const setting = this.#setting(part)
     this.records += 1
     this.#options.take(flowRecord(part, setting, Date.now()), part, setting)

@@ -65,7 +65,7 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
   const watcher = FlowWatcher.start({
     activeTimeoutMs: settings.flows.activeTimeoutSecs * 1000,
     statePath: join(settings.statusDirectory, 'flows-state.json'),
-    destinations: new Destinations(names),
+    destinations: new Destinations(names, started),
     placeOf: (address) => placeOf(address),
     take: (record, part, { destination, name }) => {
       delivery.offer('flows', Date.now(), JSON.stringify(record))

@@ -51,6 +51,18 @@ it('takes the name that was asked last before the connection began', () => {
   expect(names.size).toBe(1)
 })
 
+it('remembers since when a name was valid, however often it was asked for since', () => {
+  const names = new Names()
+  for (let i = 0; i < 50; i++) names.add(told('www.example.org', T + i * 5000, 1))
+  expect(names.find(CLIENT, SERVER, T)).toEqual({ name: 'www.example.org', status: 'asked' })
+  expect(names.find(CLIENT, SERVER, T + 245_000 + 61_001).status).toBe('expired')
+  // Another name in between, and the first again.
+  names.add(told('b.example.org', T + 250_000))
+  names.add(told('www.example.org', T + 260_000))
+  expect(names.find(CLIENT, SERVER, T + 255_000).name).toBe('b.example.org')
+  expect(names.find(CLIENT, SERVER, T + 265_000).name).toBe('www.example.org')
+})
+
 it("takes what a device asked over another of its addresses, and nobody else's", () => {
   const owners: Record<string, string> = {
     [CLIENT]: 'laptop',

@@ -72,8 +72,7 @@ export class Names {
       const before = client.given.get(to)
       if (before) client.given.delete(to)
       else this.#size += 1
-      const others = (before ?? []).filter((one) => one.name !== name || one.from !== timeMs)
-      client.given.set(to, [...others, { name, from: timeMs, until }].slice(-NAMES_PER_ADDRESS))
+      client.given.set(to, withAnswer(before ?? [], { name, from: timeMs, until }))
       if (client.given.size > ADDRESSES_PER_CLIENT) this.#evict(client, 1)
     }
     if (timeMs - this.#swept > SWEEP_MS) this.#sweep(timeMs)
@@ -168,6 +167,16 @@ export class Names {
       this.#forgetIfEmpty(address, client)
     }
   }
+}
+
+/** Who asks for a name again while its answer lasts is told the same for longer: that is one answer, and not one more. */
+function withAnswer(before: readonly Given[], answer: Given): readonly Given[] {
+  const { name, from, until } = answer
+  const last = latest(before)
+  const same = before.find((one) => one.name === name && one.from <= from && from <= one.until)
+  if (same && last && (same === last || from < last.from))
+    return before.map((one) => (one === same ? { ...one, until: Math.max(one.until, until) } : one))
+  return [...before, answer].slice(-NAMES_PER_ADDRESS)
 }
 
 function latest(given: readonly Given[]): Given | undefined {
