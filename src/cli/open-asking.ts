@@ -12,13 +12,15 @@ import { sayFetch } from './query-options.ts'
 /** Years may have to be fetched first. */
 const TIMEOUT_MS = 3_600_000
 
-/** Where the watchers wait for those who want to have on record what they saw so far (src/watch/requests.ts). */
-const WATCHERS = ['dns.sock', 'flows.sock'].map((name) => join(PATHS.run, 'watch', name))
+/** Where the recorder and the watchers wait for those who want to have on record what they know so far (src/lib/requests.ts). */
+const KEEPERS = ['recorder/recorder.sock', 'watch/dns.sock', 'watch/flows.sock'].map((name) =>
+  join(PATHS.run, name),
+)
 const RECORD_MS = 3000
 
 /**
- * Opens a session for a question about a time, which takes as long as it takes. What this router's watchers
- * saw is recorded first, so that the answer has the latest question, and what open connections moved so far.
+ * Opens a session for a question about a time, which takes as long as it takes. What this router
+ * knows is recorded first, so that the answer has the latest question, and what open connections moved so far.
  */
 export async function openAsking(
   data: string | undefined,
@@ -27,7 +29,7 @@ export async function openAsking(
 ): Promise<Session> {
   const place = findPlace(data)
   if (data === undefined && (span.toMs === undefined || span.toMs > Date.now()))
-    await Promise.all(WATCHERS.map(recorded))
+    await Promise.all(KEEPERS.map(recorded))
   return openSession(place, {
     limits: { ...DEFAULT_LIMITS, timeoutMs: TIMEOUT_MS },
     dates: datesOf(span),
@@ -37,7 +39,7 @@ export async function openAsking(
   })
 }
 
-/** Resolves when what a watcher saw is on record, or none is there. */
+/** Resolves when what this one knows is on record, or nobody is there. */
 function recorded(path: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(path)

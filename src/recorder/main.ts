@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { Requests } from '../lib/requests.ts'
 import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
 import { DevicesSource } from './devices/listen.ts'
@@ -35,8 +36,13 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
   const { segments, frames } = wal.recovered
   log('start', `log: read ${frames} frames of ${segments} segments`)
   // Drops first: the kernel does not wait.
+  const drops = await startDrops(nflog, wal)
+  const devices = await DevicesSource.start(
+    { ...settings.devices, state: join(stateDirectory(settings.data), 'devices.json') },
+    wal,
+  )
   const sources: Source[] = [
-    await startDrops(nflog, wal),
+    drops,
     await SyslogSource.start(
       settings.syslog.address,
       settings.syslog.port,
@@ -47,11 +53,12 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     await ForwardSource.start(settings.forward, wal),
     await startWatch(settings, wal),
     await DockerSource.start(settings.dockerContainers, wal),
-    await DevicesSource.start(
-      { ...settings.devices, state: join(stateDirectory(settings.data), 'devices.json') },
-      wal,
-    ),
+    devices,
   ]
+  // `sekisho who`, and others who ask: what is known so far is on record first.
+  const requests = await Requests.start(join(dirname(settings.status), 'recorder.sock'), async () => {
+    await Promise.all([devices.lookNow(), wal.flush()])
+  }).catch((error: unknown) => log('requests', `requests: ${describe(error)}`))
   const archive = await ArchiveSupervisor.start({ settingsPath, data: settings.data })
   const since = new Date().toISOString()
   const report = (): Promise<void> => reportStatus(settings, wal, archive, sources, since)
@@ -65,6 +72,7 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     if (stopping) return
     stopping = true
     clearInterval(timer)
+    requests?.stop()
     await archive.stop()
     await Promise.all(sources.map((source) => source.stop()))
     const stored = await wal.close()

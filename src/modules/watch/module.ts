@@ -51,6 +51,7 @@ export const watch = defineModule({
         ],
   imageSources: [
     'src/watch',
+    'src/lib/requests.ts',
     'src/recorder/netlink',
     'src/recorder/records',
     'node_modules/koffi',

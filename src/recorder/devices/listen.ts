@@ -63,6 +63,7 @@ export class DevicesSource implements Source {
   #saved = performance.now()
   #arrived = 0
   #saving: Promise<void> | undefined
+  #looking: Promise<void> | undefined
   #stopped = false
   #state = 'up'
 
@@ -108,6 +109,13 @@ export class DevicesSource implements Source {
     return this.#ledger.details()
   }
 
+  /** Looks at once; resolves when what is new is on the disk. Rejects when it cannot be known. */
+  async lookNow(): Promise<void> {
+    await this.#looking?.catch(() => undefined)
+    await this.#lookAlone()
+    await this.#sink.flush()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     this.#watcher?.close()
@@ -128,7 +136,7 @@ export class DevicesSource implements Source {
       try {
         if (await this.#table.wait(WAIT_MS)) this.#readChanges()
         const elapsed = performance.now() - this.#looked
-        if (elapsed >= LOOK_MS || (this.#lookSoon && elapsed >= BETWEEN_MS)) await this.#look()
+        if (elapsed >= LOOK_MS || (this.#lookSoon && elapsed >= BETWEEN_MS)) await this.#lookAlone()
         this.#state = 'up'
       } catch (error) {
         this.#state = describe(error)
@@ -142,6 +150,14 @@ export class DevicesSource implements Source {
     const changes = this.#table.changes()
     if (this.#lookSoon) return
     this.#lookSoon = changes === undefined || isNews(this.#neighbours ?? new Map(), changes, this.#networkOf)
+  }
+
+  /** One look at a time: who comes while there is one has it too. */
+  #lookAlone(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
   }
 
   async #look(): Promise<void> {

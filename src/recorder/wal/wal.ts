@@ -126,9 +126,14 @@ export class Wal {
     return this.#queue.error
   }
 
+  /** Stores what writers hold. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.flush()))
+  }
+
   /** Stores what writers hold and ends the segment, so that all of it is ready for conversion. */
   async rotate(): Promise<void> {
-    await Promise.all(this.#writers.map((writer) => writer.flush()))
+    await this.flush()
     const ended = this.#log.endSoon()
     this.#queue.run()
     await ended
