@@ -197,7 +197,7 @@ describe('who', () => {
   test('says what is not known yet, and what came to nothing', async () => {
     const just = await sekisho('who', 'just.example.org')
     expect(just.stdout).toMatch(/^o'brien 100% +\S+ \S+ +\S+ \S+ +1 +0 +open\? +open\?$/m)
-    expect(just.stdout).toContain('still open')
+    expect(just.stdout).toContain('no connection is on record yet')
     const old = await sekisho('who', 'a_b%c.example.net')
     expect(old.stdout).toMatch(/^02:00:5e:30:00:42 .* 1 +0 +- +-$/m)
     expect(old.stdout).toContain('no connection followed')

@@ -14,6 +14,8 @@ export interface FlowWatcherOptions {
   placeOf(address: string): Place
   /** Takes a record without waiting, with what it was made of. */
   take(record: ReturnType<typeof flowRecord>, part: FlowPart, setting: Setting): void
+  /** What was taken should be on its way now: after a crash it counts as recorded. */
+  sendSoon(): void
   say(message: string): void
   /** Of the socket's buffer, in bytes: tests make it small. */
   readonly receiveBytes?: number
@@ -228,6 +230,7 @@ export class FlowWatcher {
     for (const part of held) this.#setting(part)
     this.#save()
     for (const part of held) this.#record(part)
+    if (held.length > 0) this.#options.sendSoon()
   }
 
   #save(): void {

@@ -84,6 +84,7 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
         destinationZone: destination.zone,
       })
     },
+    sendSoon: () => delivery.flush(),
     say,
     ...(receiveBytes !== undefined && { receiveBytes }),
   })
