@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { link, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Engine } from '../src/recorder/archive/engine.ts'
-import { DAY, sortColumns, writeParquet } from '../src/recorder/archive/parquet.ts'
+import { mergeFiles } from '../src/recorder/archive/merge.ts'
+import { DAY, SLICE, writeParquet } from '../src/recorder/archive/parquet.ts'
 import { archiveDirectory, dayName, partitionPath, walDirectory } from '../src/recorder/layout.ts'
 import { Session } from '../src/recorder/query/session.ts'
 import { KINDS, type KindName } from '../src/recorder/records/kinds.ts'
@@ -164,8 +165,11 @@ async function store(
   await mkdir(folder, { recursive: true })
   const columns = Object.entries(KINDS[kind].columns)
   const types = columns.map(([name, type]) => `${identifier(name)}: ${literal(type)}`).join(', ')
-  const query = `SELECT * FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {${types}}) ORDER BY ${sortColumns(kind).join(', ')}`
-  await writeParquet(engine, query, join(folder, dayName(1)), { rows, bytes: rows * 300 }, DAY)
+  const unsorted = `${path}.parquet`
+  const query = `SELECT * FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {${types}})`
+  await writeParquet(engine, query, unsorted, { rows, bytes: (await stat(path)).size }, SLICE)
+  await mergeFiles(engine, kind, [unsorted], join(folder, dayName(1)), DAY)
+  await rm(unsorted)
   await once(spawn('gzip', ['-6', path], { stdio: 'inherit' }), 'close')
 }
 

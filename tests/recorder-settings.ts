@@ -14,6 +14,7 @@ export function recorderSettings(root: string, changes: Partial<Settings> = {}):
     netflow: { address: '::', port: 2055 },
     forward: { port: 24224, addresses: ['127.0.0.1'] },
     nflogGroup: 7,
+    watchSocket: join(root, 'run/watch.sock'),
     archive: { format: 'parquet', spoolBytes: 2 ** 30 },
     devices: {
       clients: join(root, 'agent/clients.json'),

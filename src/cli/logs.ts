@@ -7,6 +7,7 @@ import { isKindName, KINDS, type KindName } from '../recorder/records/kinds.ts'
 import { openSession } from './open-session.ts'
 import {
   addFormatOptions,
+  addSpanOptions,
   answering,
   type FormatOptions,
   formatOf,
@@ -35,14 +36,9 @@ const FOLLOW_LIMIT = 10
  * 1 when the question cannot be answered.
  */
 export function logsCommand(): Command {
-  return addFormatOptions(new Command('logs'))
+  return addSpanOptions(addFormatOptions(new Command('logs')), '')
     .description('what was recorded: DNS, flows, syslog, containers, …')
     .argument('[kind]', 'which records; without it: what there is')
-    .option(
-      '--since <time>',
-      'from then on: 5m, 2h, 3d, 1w ago, today, 2026-11-23, "2026-11-23 10:15", RFC 3339',
-    )
-    .option('--until <time>', 'up to then')
     .option(
       '--client <who>',
       "a device's name, MAC address or address: all addresses it had, when it had them",

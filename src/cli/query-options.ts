@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
+import type { Screen } from '../recorder/ask/screen.ts'
 import type { Format } from '../recorder/query/output.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
 import { parseWhen } from '../recorder/query/when.ts'
+import type { Row } from '../recorder/query/write-rows.ts'
 
 export interface FormatOptions {
   readonly json?: boolean
@@ -25,12 +27,34 @@ export function terminalWidth(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns : undefined
 }
 
+/** What an answer for people is written on. NO_COLOR and TERM=dumb are heeded (no-color.org). */
+export function terminal(): Screen {
+  const width = terminalWidth()
+  const { NO_COLOR: noColor = '', TERM: term } = process.env
+  return {
+    ...(width !== undefined && { width }),
+    color: width !== undefined && noColor === '' && term !== 'dumb',
+  }
+}
+
 /** Writes to stdout no faster than it is read. */
 export function writeOut(text: string): Promise<void> {
   return new Promise((resolve) => {
     // Not 'drain': that never comes when the reader is gone.
     process.stdout.write(text, () => resolve())
   })
+}
+
+/** Writes these columns of rows for programs: JSON lines, without what is not known, or CSV. */
+export async function writeRows(
+  format: 'json' | 'csv',
+  columns: readonly string[],
+  rows: readonly Row[],
+): Promise<void> {
+  const { csvWriter, jsonWriter } = await import('../recorder/query/write-rows.ts')
+  const writer = format === 'json' ? jsonWriter(false) : csvWriter(columns)
+  const ordered = rows.map((row) => Object.fromEntries(columns.map((name) => [name, row[name] ?? null])))
+  await writeOut(writer.rows(ordered) + writer.end())
 }
 
 /** A bucket is slower than a disk: who waits is told for what. */
@@ -42,6 +66,15 @@ export function sayFetch(days: number, bytes: number): void {
 export interface SpanOptions {
   readonly since?: string
   readonly until?: string
+}
+
+export function addSpanOptions(command: Command, without: string): Command {
+  return command
+    .option(
+      '--since <time>',
+      `from then on: 5m, 2h, 3d, 1w ago, today, 2026-11-23, "2026-11-23 10:15", RFC 3339${without}`,
+    )
+    .option('--until <time>', 'up to then')
 }
 
 /** `--since` and `--until` in milliseconds since 1970. */
@@ -60,6 +93,13 @@ function timeOption(option: string, text: string | undefined, now: number, end: 
       `${option} ${text} is no time. Fix: write 5m, 2h, 3d, 1w, today, 2026-11-23, "2026-11-23 10:15" or RFC 3339`,
     )
   return ms
+}
+
+/** `--limit`, one at least. */
+export function limitOption(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text))
+    throw new QueryProblem(`--limit ${text} is no number. Fix: write one like 20`)
+  return Number(text)
 }
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const

@@ -1,7 +1,11 @@
 import './early-engine.ts'
+import { deviceCommand } from './device.ts'
 import { logsCommand } from './logs.ts'
 import { runProgram } from './program.ts'
 import { queryCommand } from './query.ts'
+import { topCommand } from './top.ts'
+import { watchCommand } from './watch.ts'
+import { whoCommand } from './who.ts'
 
 /*
  * Where the commands that ask the records begin. src/build/questions.ts makes one file of what is imported here, and
@@ -9,6 +13,10 @@ import { queryCommand } from './query.ts'
  */
 
 await runProgram({
+  top: async () => topCommand(),
+  device: async () => deviceCommand(),
+  who: async () => whoCommand(),
+  watch: async () => watchCommand(),
   logs: async () => logsCommand(),
   query: async () => queryCommand(),
 })

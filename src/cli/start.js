@@ -9,7 +9,7 @@ import { join } from 'node:path'
  */
 
 /** Those of questions.ts, which are there as one file. */
-const QUESTIONS = ['logs', 'query']
+const QUESTIONS = ['top', 'device', 'who', 'watch', 'logs', 'query']
 
 const root = join(import.meta.dirname, '../..')
 const installed = existsSync(join(root, 'INSTALLED'))

@@ -16,7 +16,10 @@ const FOLDER = new URL('../../examples/', import.meta.url)
 const EXAMPLES = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.yaml'))
   .map((name) => readFileSync(new URL(name, FOLDER), 'utf8'))
-const MODULES = ['unbound', 'kea', 'chrony', 'recorder'].map((name) => ({ name, config: z.looseObject({}) }))
+const MODULES = ['unbound', 'kea', 'chrony', 'recorder', 'watch'].map((name) => ({
+  name,
+  config: z.looseObject({}),
+}))
 
 function judge(input: string | Uint8Array): void {
   const result = validate(input, 'router.yaml', MODULES)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { Requests } from '../lib/requests.ts'
 import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
 import { DevicesSource } from './devices/listen.ts'
@@ -16,6 +17,7 @@ import { openUdp, type UdpDescriptors } from './sources/open-udp.ts'
 import type { Source } from './sources/source.ts'
 import { SyslogSource } from './sources/syslog/listen.ts'
 import { UdpSocket } from './sources/udp-socket.ts'
+import { WatchSource } from './sources/watch/listen.ts'
 import { sourceStatus, writeStatus } from './status.ts'
 import { Wal } from './wal/wal.ts'
 
@@ -34,8 +36,13 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
   const { segments, frames } = wal.recovered
   log('start', `log: read ${frames} frames of ${segments} segments`)
   // Drops first: the kernel does not wait.
+  const drops = await startDrops(nflog, wal)
+  const devices = await DevicesSource.start(
+    { ...settings.devices, state: join(stateDirectory(settings.data), 'devices.json') },
+    wal,
+  )
   const sources: Source[] = [
-    await startDrops(nflog, wal),
+    drops,
     await SyslogSource.start(
       settings.syslog.address,
       settings.syslog.port,
@@ -44,12 +51,14 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     ),
     startNetflow(settings, udp, wal),
     await ForwardSource.start(settings.forward, wal),
+    await startWatch(settings, wal),
     await DockerSource.start(settings.dockerContainers, wal),
-    await DevicesSource.start(
-      { ...settings.devices, state: join(stateDirectory(settings.data), 'devices.json') },
-      wal,
-    ),
+    devices,
   ]
+  // `sekisho who`, and others who ask: what is known so far is on record first.
+  const requests = await Requests.start(join(dirname(settings.status), 'recorder.sock'), async () => {
+    await Promise.all([devices.lookNow(), wal.flush()])
+  }).catch((error: unknown) => log('requests', `requests: ${describe(error)}`))
   const archive = await ArchiveSupervisor.start({ settingsPath, data: settings.data })
   const since = new Date().toISOString()
   const report = (): Promise<void> => reportStatus(settings, wal, archive, sources, since)
@@ -63,6 +72,7 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     if (stopping) return
     stopping = true
     clearInterval(timer)
+    requests?.stop()
     await archive.stop()
     await Promise.all(sources.map((source) => source.stop()))
     const stored = await wal.close()
@@ -98,6 +108,14 @@ function startNetflow(settings: Settings, udp: UdpDescriptors, wal: Wal): Source
     return NetflowSource.start(udpSocket('netflow', settings, udp), wal)
   } catch (error) {
     return absent('netflow', describe(error))
+  }
+}
+
+async function startWatch(settings: Settings, wal: Wal): Promise<Source> {
+  try {
+    return await WatchSource.start(settings.watchSocket, wal)
+  } catch (error) {
+    return absent('watch', describe(error))
   }
 }
 

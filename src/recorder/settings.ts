@@ -15,6 +15,8 @@ export interface Settings {
   readonly netflow: Listener
   readonly forward: ForwardSettings
   readonly nflogGroup: number
+  /** Where the watchers bring their records: a UNIX socket that the recorder makes. */
+  readonly watchSocket: string
   readonly devices: {
     /** The agent's clients.json. */
     readonly clients: string
@@ -48,6 +50,7 @@ export function parseSettings(text: string): Settings {
     netflow: listener(all.netflow, 'netflow'),
     forward: forwardSettings(record(all.forward, 'forward')),
     nflogGroup: integer(all.nflogGroup, 'nflogGroup'),
+    watchSocket: path(all.watchSocket, 'watchSocket'),
     devices: {
       clients: path(devices.clients, 'devices.clients'),
       vendors: path(devices.vendors, 'devices.vendors'),

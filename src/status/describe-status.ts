@@ -1,5 +1,5 @@
 import { table } from '../lib/table.ts'
-import type { RouterStatus } from './status.ts'
+import type { RouterStatus, WatcherStatus } from './status.ts'
 
 /** The status for people: a few aligned lines, what is wrong marked with "!". */
 export function describeStatus(status: RouterStatus): string {
@@ -41,11 +41,28 @@ export function describeStatus(status: RouterStatus): string {
       rows.push([mark(counts.state === 'up'), source, '', counts.state, words])
     }
   }
+  for (const watcher of status.watchers ?? [])
+    rows.push([
+      mark(watcher.state === 'up'),
+      `watch ${watcher.name}`,
+      '',
+      watcher.state,
+      watcherWords(watcher),
+    ])
   const pending =
     status.pendingSteps === 0
       ? 'as router.yaml says'
       : `${status.pendingSteps} changes wait: see "sekisho plan"`
   return `${status.hostname}: ${generation}, ${pending}\n\n${table(rows)}`
+}
+
+function watcherWords({ ended, gaps, counts }: WatcherStatus): string {
+  return [
+    ...(counts ? [`${counts.received} seen, ${counts.stored} stored, ${counts.dropped} dropped`] : []),
+    ...(counts?.kernelDrops ? [`${counts.kernelDrops} packets lost in the kernel`] : []),
+    ...(gaps > 0 ? [`${gaps} gaps`] : []),
+    ...(ended > 0 ? [`ended ${ended} times because it did not read`] : []),
+  ].join(', ')
 }
 
 type Upload = NonNullable<NonNullable<RouterStatus['recorder']>['archive']['upload']>

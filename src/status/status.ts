@@ -53,6 +53,28 @@ const Recorder = z.object({
   log: z.object({ dropped: z.object({ segments: z.number(), rows: z.number() }) }),
   sources: z.record(z.string(), Counts),
 })
+/** The watchers' supervisor, and what one of them counts. */
+const Supervisor = z.object({
+  children: z.record(z.string(), z.object({ state: z.string(), ended: z.number(), gaps: z.number() })),
+})
+const Watcher = z.object({
+  received: z.number(),
+  stored: z.number(),
+  dropped: z.number(),
+  kernelDrops: z.number().optional(),
+})
+
+export interface WatcherStatus {
+  /** "dns" or "flows". */
+  readonly name: string
+  /** "up", or why it is not. */
+  readonly state: string
+  /** How often it was ended because it did not read, and what it could not follow, for that or another reason. */
+  readonly ended: number
+  readonly gaps: number
+  /** Absent until it has told. */
+  readonly counts?: z.output<typeof Watcher>
+}
 
 export interface RouterStatus {
   readonly hostname: string
@@ -68,6 +90,8 @@ export interface RouterStatus {
   readonly agent: z.output<typeof Agent> | null
   /** Counts of each record source; null without a recorder. */
   readonly recorder: z.output<typeof Recorder> | null
+  /** The watchers of DNS and of connections; null without them. */
+  readonly watchers: readonly WatcherStatus[] | null
   /** Everything serves: nothing missing, unhealthy, failing or unloaded. */
   readonly ok: boolean
 }
@@ -81,6 +105,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
   })
   const agent = await readStatus(host, `${PATHS.run}/agent/status.json`, Agent)
   const recorder = await readStatus(host, `${PATHS.run}/recorder/status.json`, Recorder)
+  const watchers = await watcherStatus(host)
   const firewall = inventory.nft === undefined ? 'missing' : 'loaded'
   const links = await Promise.all(
     [
@@ -99,8 +124,20 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     services,
     agent,
     recorder,
+    watchers,
     ok: firewall === 'loaded' && agentOk && services.every((service) => service.state === 'healthy'),
   }
+}
+
+async function watcherStatus(host: Host): Promise<WatcherStatus[] | null> {
+  const supervisor = await readStatus(host, `${PATHS.run}/watch/watch.json`, Supervisor)
+  if (!supervisor) return null
+  return Promise.all(
+    Object.entries(supervisor.children).map(async ([name, child]) => {
+      const counts = await readStatus(host, `${PATHS.run}/watch/${name}.json`, Watcher)
+      return { name, ...child, ...(counts && { counts }) }
+    }),
+  )
 }
 
 async function linkStatus(

@@ -12,6 +12,7 @@ import type { Interval } from '../../src/recorder/devices/intervals.ts'
 import { type DevicesState, parseState } from '../../src/recorder/devices/state.ts'
 import type { DeviceRecord } from '../../src/recorder/records/device.ts'
 import type { DhcpRecord } from '../../src/recorder/records/dhcp.ts'
+import type { EventRecord } from '../../src/recorder/records/event.ts'
 import type { RecorderStatus } from '../../src/recorder/status.ts'
 import { spansOf } from '../device-spans.ts'
 import { loggedRecords } from '../recorder-log.ts'
@@ -197,8 +198,14 @@ it('knows the addresses of both families, and whose they are after they moved', 
     network: 'home',
     randomMac: true,
   })
+  const events = await loggedRecords<EventRecord>(join(root, 'data'), 'events')
+  expect(events.map(({ tag, record }) => [tag, record.macAddress])).toEqual([
+    ['device.new', LAPTOP],
+    ['device.new', PHONE],
+  ])
+  const stored = rows.length + events.length
   const status = JSON.parse(await readFile(join(root, 'run/status.json'), 'utf8')) as RecorderStatus
-  expect(status.sources.devices).toMatchObject({ received: rows.length, stored: rows.length, dropped: 0 })
+  expect(status.sources.devices).toMatchObject({ received: stored, stored, dropped: 0 })
 })
 
 it('takes names and events from the leases; a lease that moved wins over a stale neighbour', async () => {

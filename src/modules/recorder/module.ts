@@ -21,6 +21,8 @@ const SETTINGS = '/etc/sekisho/recorder.json'
 const DATA = '/data'
 const RUN = '/run/recorder'
 const AGENT = '/run/agent'
+/** Below the directory of run-time files, which others mount. */
+const WATCH_SOCKET = 'watch.sock'
 
 export const recorder = defineModule({
   name: 'recorder',
@@ -48,7 +50,12 @@ export const recorder = defineModule({
     forward: ForwardConfig.prefault({}).describe("The server of Fluentd's Forward protocol"),
   }),
   provides: ({ netflow }) => ({
-    collector: { address: ADDRESS, port: PORT, protocol: 'tcp' },
+    collector: {
+      address: ADDRESS,
+      port: PORT,
+      protocol: 'tcp',
+      socket: `${PATHS.run}/recorder/${WATCH_SOCKET}`,
+    },
     netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
   }),
   check: ({ config, router }) => [
@@ -58,6 +65,7 @@ export const recorder = defineModule({
   ],
   imageSources: [
     'src/recorder',
+    'src/lib/requests.ts',
     'node_modules/koffi',
     'node_modules/@koromix/koffi-linux-x64',
     'node_modules/@koromix/koffi-linux-arm64',
@@ -88,6 +96,7 @@ export const recorder = defineModule({
             netflow: netflowSettings(config.netflow),
             forward: forwardSettings(config.forward, router),
             nflogGroup: NFLOG_GROUP,
+            watchSocket: `${RUN}/${WATCH_SOCKET}`,
             devices: {
               clients: `${AGENT}/clients.json`,
               vendors: '/app/vendors.txt',

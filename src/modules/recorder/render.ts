@@ -16,6 +16,7 @@ interface Settings {
     readonly credentials?: { readonly sharedKeyFile: string; readonly usersFile?: string }
   }
   readonly nflogGroup: number
+  readonly watchSocket: string
   readonly devices: {
     readonly clients: string
     readonly vendors: string

@@ -7,7 +7,10 @@ const MOST_LEASED = 2048
 /** A device as it is remembered, after its last address too. Times are milliseconds since 1970. */
 export interface KnownDevice {
   readonly macAddress: string
+  /** Where it was seen last. */
   readonly network: string
+  /** Where it was ever seen, if in more networks than that. */
+  readonly networks?: readonly string[]
   readonly device?: string
   readonly vendor?: string
   /** It had a lease once. */
@@ -34,6 +37,7 @@ export function remember(
     known.set(macAddress, {
       macAddress,
       network: latest ? network : old.network,
+      ...networksOf(old, network),
       ...(name === undefined ? {} : { device: name }),
       ...(vendor === undefined ? {} : { vendor }),
       leased: leased || old?.leased === true,
@@ -42,6 +46,17 @@ export function remember(
     })
   }
   return known.size <= MOST_UNLEASED ? known : forgetOldest(known)
+}
+
+/** Whether a device was seen in a network. */
+export function wasSeen(device: KnownDevice | undefined, network: string): boolean {
+  return device !== undefined && (device.network === network || device.networks?.includes(network) === true)
+}
+
+function networksOf(old: KnownDevice | undefined, network: string): Pick<KnownDevice, 'networks'> {
+  if (old === undefined) return {}
+  if (wasSeen(old, network)) return old.networks === undefined ? {} : { networks: old.networks }
+  return { networks: [...(old.networks ?? [old.network]), network] }
 }
 
 function forgetOldest(known: KnownDevices): KnownDevices {

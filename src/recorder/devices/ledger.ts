@@ -1,10 +1,12 @@
 import type { Counts } from '../counters.ts'
 import type { DeviceRecord } from '../records/device.ts'
 import type { DhcpRecord } from '../records/dhcp.ts'
+import type { EventRecord } from '../records/event.ts'
 import type { ClientsFile } from './clients-file.ts'
 import { advance, type Interval, isDue, isUnwritten } from './intervals.ts'
 import { remember } from './known.ts'
 import { leaseEvents } from './lease-events.ts'
+import { newDevices } from './new-devices.ts'
 import { type Neighbour, ownersOf } from './owners.ts'
 import { deviceRecord } from './record.ts'
 import { bucket, room } from './room.ts'
@@ -17,6 +19,7 @@ const MOST_WAITING = 4096
 export interface Sink {
   device(epochMs: number, record: DeviceRecord): boolean
   dhcp(epochMs: number, record: DhcpRecord): boolean
+  event(epochMs: number, record: EventRecord): boolean
   /** Resolves when what was taken is on the disk. */
   flush(): Promise<void>
 }
@@ -32,9 +35,11 @@ export class DevicesLedger {
   readonly #options: LedgerOptions
   readonly #room = room()
   readonly #events = bucket(1024, 60)
+  readonly #arrivals = bucket(512, 20)
   #state: DevicesState
   #waiting: Interval[] = []
   #refused = 0
+  #arrived = 0
 
   constructor(options: LedgerOptions, state: DevicesState = NOTHING) {
     this.#options = options
@@ -48,7 +53,10 @@ export class DevicesLedger {
     const before = this.#state.open
     const { open, ended, refused } = advance(before, owners.values(), now, this.#room(before, now))
     this.#refused += refused
-    const known = remember(this.#state.known, [...ended, ...open.values()], this.#options.vendorOf)
+    const { vendorOf } = this.#options
+    const intervals = [...ended, ...open.values()]
+    this.#tellNew(newDevices(this.#state.known, intervals, vendorOf), now)
+    const known = remember(this.#state.known, intervals, vendorOf)
     this.#state = { time: now, open, known, leases }
     this.#waiting.push(...ended)
     this.#waiting = this.#waiting.filter((interval) => !this.#write(interval, false))
@@ -72,6 +80,20 @@ export class DevicesLedger {
   details(): Readonly<Record<string, number>> {
     const { open, known } = this.#state
     return { devices: known.size, addresses: open.size, refused: this.#refused }
+  }
+
+  /** How many devices were new since the start: what is known of them should be kept soon, so that they stay known. */
+  get arrived(): number {
+    return this.#arrived
+  }
+
+  #tellNew(events: readonly EventRecord[], now: number): void {
+    const { counts, sink } = this.#options
+    for (const event of events) {
+      counts.received += 1
+      this.#arrived += 1
+      if (!this.#arrivals(now) || !sink.event(Date.parse(event.time), event)) counts.dropped += 1
+    }
   }
 
   #takeLeases({ leases, asOf }: ClientsFile): DevicesState['leases'] {

@@ -6,11 +6,11 @@ import { writeFileAtomic } from '../atomic-file.ts'
 import { type Counts, zeroCounts } from '../counters.ts'
 import { describe, log } from '../log.ts'
 import { InterfaceNames } from '../netlink/interface-names.ts'
+import { NeighbourTable } from '../netlink/neighbour-table.ts'
 import type { Source } from '../sources/source.ts'
 import type { Wal } from '../wal/wal.ts'
 import { type ClientsFile, parseClientsFile } from './clients-file.ts'
 import { DevicesLedger, type Sink } from './ledger.ts'
-import { NeighbourTable } from './neighbour-table.ts'
 import { isNews, type Neighbours, type NetworkOf, neighboursFrom } from './neighbours.ts'
 import { onLink } from './on-link.ts'
 import { parseState, serialiseState } from './state.ts'
@@ -22,6 +22,8 @@ const LOOK_MS = 60_000
 const BETWEEN_MS = 2000
 const WAIT_MS = 1000
 const SAVE_MS = 5 * 60_000
+/** A new device is kept sooner, or it would be told of again after a crash. */
+const SAVE_NEW_MS = 10_000
 /** How long the last records may take to the disk before it is left to the next start to write them again. */
 const LAST_FLUSH_MS = 2000
 
@@ -59,7 +61,9 @@ export class DevicesSource implements Source {
   #lookSoon = true
   #looked = Number.NEGATIVE_INFINITY
   #saved = performance.now()
+  #arrived = 0
   #saving: Promise<void> | undefined
+  #looking: Promise<void> | undefined
   #stopped = false
   #state = 'up'
 
@@ -105,6 +109,13 @@ export class DevicesSource implements Source {
     return this.#ledger.details()
   }
 
+  /** Looks at once; resolves when what is new is on the disk. Rejects when it cannot be known. */
+  async lookNow(): Promise<void> {
+    await this.#looking?.catch(() => undefined)
+    await this.#lookAlone()
+    await this.#sink.flush()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     this.#watcher?.close()
@@ -125,7 +136,7 @@ export class DevicesSource implements Source {
       try {
         if (await this.#table.wait(WAIT_MS)) this.#readChanges()
         const elapsed = performance.now() - this.#looked
-        if (elapsed >= LOOK_MS || (this.#lookSoon && elapsed >= BETWEEN_MS)) await this.#look()
+        if (elapsed >= LOOK_MS || (this.#lookSoon && elapsed >= BETWEEN_MS)) await this.#lookAlone()
         this.#state = 'up'
       } catch (error) {
         this.#state = describe(error)
@@ -141,6 +152,14 @@ export class DevicesSource implements Source {
     this.#lookSoon = changes === undefined || isNews(this.#neighbours ?? new Map(), changes, this.#networkOf)
   }
 
+  /** One look at a time: who comes while there is one has it too. */
+  #lookAlone(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
   async #look(): Promise<void> {
     this.#lookSoon = false
     this.#looked = performance.now()
@@ -151,8 +170,10 @@ export class DevicesSource implements Source {
     this.#neighbours = neighboursFrom(this.#neighbours, entries, this.#networkOf, now)
     this.#ledger.take([...this.#neighbours.values()], this.#clients, now)
     await this.#writeLive()
-    if (performance.now() - this.#saved >= SAVE_MS) {
+    const { arrived } = this.#ledger
+    if (performance.now() - this.#saved >= (arrived > this.#arrived ? SAVE_NEW_MS : SAVE_MS)) {
       this.#saved = performance.now()
+      this.#arrived = arrived
       this.#saving ??= this.#save().finally(() => {
         this.#saving = undefined
       })
@@ -216,11 +237,13 @@ export class DevicesSource implements Source {
 function sinkOf(wal: Wal, counts: Counts): Sink {
   const devices = wal.writer({ kind: 'devices', counts })
   const dhcp = wal.writer({ kind: 'dhcp', counts })
+  const events = wal.writer({ kind: 'events', counts })
   return {
     device: (epochMs, record) => devices.offer(epochMs, record),
     dhcp: (epochMs, record) => dhcp.offer(epochMs, record),
+    event: (epochMs, record) => events.offer(epochMs, record),
     flush: async () => {
-      await Promise.all([devices.flush(), dhcp.flush()])
+      await Promise.all([devices, dhcp, events].map((writer) => writer.flush()))
     },
   }
 }

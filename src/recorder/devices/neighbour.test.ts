@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildAttribute, type NetlinkMessage } from '../netlink/message.ts'
-import { decodeNeighbour, RTM_NEWNEIGH } from './neighbour.ts'
+import { decodeNeighbour, RTM_NEWNEIGH } from '../netlink/neighbour.ts'
 import { isNews, neighboursFrom } from './neighbours.ts'
 import { onLink } from './on-link.ts'
 

@@ -1,4 +1,4 @@
-import type { NeighbourEntry } from './neighbour.ts'
+import type { NeighbourEntry } from '../netlink/neighbour.ts'
 import { type Neighbour, ownerKey } from './owners.ts'
 
 /** Neighbours by network and address. */

@@ -33,6 +33,9 @@ export const recvfrom: (
 ) => number = libc.func(
   'int64_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)',
 )
+/** `messages` are structs mmsghdr, which `addressOf` tells where their buffers are. */
+export const recvmmsg: (fd: number, messages: Buffer, count: number, flags: number, timeout: null) => number =
+  libc.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)')
 export const inetPton: (family: number, text: string, address: Buffer) => number = libc.func(
   'int inet_pton(int family, const char *text, void *address)',
 )
@@ -42,6 +45,63 @@ export const close: (fd: number) => number = libc.func('int close(int fd)')
 export const ifIndexToName: (index: number, name: Buffer) => unknown = libc.func(
   'void *if_indextoname(unsigned int index, void *name)',
 )
+
+/** The interface's index in the process's network namespace; 0 when there is none of this name. */
+export const ifNameToIndex: (name: string) => number = libc.func(
+  'unsigned int if_nametoindex(const char *name)',
+)
+
+const mmap: (
+  address: null,
+  length: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+) => unknown = libc.func(
+  'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
+)
+const munmap: (address: unknown, length: number) => number = libc.func(
+  'int munmap(void *address, size_t length)',
+)
+const PROT_READ_WRITE = 3
+const MAP_SHARED = 1
+const MAP_FAILED = 2n ** 64n - 1n
+
+/** Memory that the kernel shares; nothing may read `memory` any more after `unmap`. */
+export interface Mapping {
+  readonly memory: ArrayBuffer
+  readonly unmap: () => void
+}
+
+/** Maps what a descriptor offers, to be read and written by both; undefined on failure, see `errno`. */
+export function mapShared(fd: number, length: number): Mapping | undefined {
+  const address = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0)
+  if (koffi.address(address) === MAP_FAILED) return undefined
+  return {
+    memory: koffi.view(address, length),
+    unmap: () => {
+      munmap(address, length)
+    },
+  }
+}
+
+const FilterProgram = koffi.struct({ length: 'uint16_t', instructions: 'const void *' })
+const attach: (
+  fd: number,
+  level: number,
+  name: number,
+  program: { readonly length: number; readonly instructions: Buffer },
+  length: number,
+) => number = libc.func('setsockopt', 'int', ['int', 'int', 'int', koffi.pointer(FilterProgram), 'uint32_t'])
+const SOL_SOCKET = 1
+const SO_ATTACH_FILTER = 26
+
+/** Gives a socket a classic BPF program, 8 bytes an instruction; -1 on failure. */
+export function attachFilter(fd: number, instructions: Buffer): number {
+  const program = { length: instructions.length / 8, instructions }
+  return attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, koffi.sizeof(FilterProgram))
+}
 
 const pollFunction = libc.func('int poll(void *fds, unsigned long count, int timeout)')
 
@@ -58,6 +118,11 @@ export function poll(fds: Buffer, count: number, timeoutMs: number): Promise<num
 /** Keeps a descriptor from the programs that this process starts. */
 export function closeOnExec(fd: number): void {
   ioctl(fd, FIOCLEX)
+}
+
+/** Where a buffer's bytes are in memory: as long as the buffer lives. */
+export function addressOf(buffer: Buffer): bigint {
+  return koffi.address(buffer)
 }
 
 export const ERRNO = { EINTR: 4, EAGAIN: 11, EBUSY: 16, ENOBUFS: 105 } as const

@@ -120,6 +120,11 @@ export class NetlinkSocket {
     return { kind: 'messages', messages, rest: rest + Math.max(0, length - BUFFER_BYTES) }
   }
 
+  /** Sets an option of netlink's own (SOL_NETLINK) to 1. */
+  enable(option: number): void {
+    check('setsockopt', libc.setsockopt(this.fd, SOL_NETLINK, option, int32(1), 4))
+  }
+
   close(): void {
     libc.close(this.fd)
   }

@@ -15,12 +15,19 @@ export interface Client {
   readonly macs: readonly string[]
 }
 
+/** An address or a prefix; `text` is the address's usual text. */
+export interface AddressFilter {
+  readonly text: string
+  readonly prefix: Prefix
+  readonly single: boolean
+}
+
 /** What `sekisho logs` looks for. */
 export interface Filter {
   readonly fromMs?: number
   readonly toMs?: number
   readonly name?: string
-  readonly address?: { readonly text: string; readonly prefix: Prefix; readonly single: boolean }
+  readonly address?: AddressFilter
   readonly client?: Client
   /** RE2; without capitals it matches them too. */
   readonly grep?: string
@@ -42,7 +49,7 @@ export function condition(kind: KindName, filter: Filter): string {
     const macs = MAC_COLUMNS.filter((column) => Object.hasOwn(columns, column))
     all.push(
       any([
-        ...addresses.flatMap((column) => heldBy(column, client)),
+        ...addresses.map((column) => heldBy(column, client)),
         ...macs.map((column) => isOneOf(column, client.macs)),
       ]),
     )
@@ -73,10 +80,11 @@ export function datesOf({ fromMs, toMs }: Filter): { readonly from?: string; rea
  * A domain is itself and everything below it; with "*" the whole name must match. Domain names are compared in lower case
  * (RFC 4343), and with or without the root's dot; the log's own names of hosts and programs as they are, capitals aside.
  */
-function nameMatch(kind: KindName, column: string, name: string): string {
+export function nameMatch(kind: KindName, column: string, name: string): string {
   const wanted = name.toLowerCase().replace(/\.$/, '')
-  // The watcher writes lower case: without lower() the archive's statistics leave most of it unread.
-  const quoted = kind === 'dns' ? identifier(column) : `lower(${identifier(column)})`
+  // The watchers write lower case: without lower() the archive's statistics leave most of it unread.
+  const watched = kind === 'dns' || kind === 'flows'
+  const quoted = watched ? identifier(column) : `lower(${identifier(column)})`
   if (wanted.includes('*')) return `rtrim(${quoted}, '.') LIKE ${literal(globPattern(wanted))} ESCAPE '\\'`
   const spellings = [wanted, `${wanted}.`]
   return [
@@ -89,12 +97,38 @@ function globPattern(glob: string): string {
   return glob.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%')
 }
 
-function addressMatch(column: string, { text, prefix, single }: NonNullable<Filter['address']>): string {
+export function addressMatch(column: string, { text, prefix, single }: AddressFilter): string {
   const quoted = identifier(column)
   if (single) return `${quoted} = ${literal(text)}`
-  return prefix.version === 4
-    ? `(NOT contains(${quoted}, ':')) AND ${ipv4Number(quoted)} BETWEEN ${prefix.first} AND ${prefix.last}`
-    : `contains(${quoted}, ':') AND ${ipv6Digits(quoted)} BETWEEN ${literal(digits(prefix.first))} AND ${literal(digits(prefix.last))}`
+  const { version, first, last } = prefix
+  // How its addresses begin is compared sooner than numbers are made of all others.
+  const begins = begin(prefix).map((text) => `starts_with(${quoted}, ${literal(text)})`)
+  const exact =
+    version === 4
+      ? [`NOT contains(${quoted}, ':')`, `${ipv4Number(quoted)} BETWEEN ${first} AND ${last}`]
+      : [
+          `contains(${quoted}, ':')`,
+          `${ipv6Digits(quoted)} BETWEEN ${literal(digits(first))} AND ${literal(digits(last))}`,
+        ]
+  return `CASE WHEN ${[...begins, ...exact.slice(0, 1)].join(' AND ')} THEN ${exact[1]} ELSE false END`
+}
+
+/** With which text all addresses of a prefix begin, and perhaps others: none, or one. */
+function begin({ version, length, first }: Prefix): string[] {
+  const digitsOf = version === 4 ? 8 : 16
+  const bits = version === 4 ? 32 : 128
+  const whole = Math.floor(length / digitsOf)
+  const groups = Array.from({ length: whole }, (_, i) => {
+    const shift = BigInt(bits - (i + 1) * digitsOf)
+    return (first >> shift) & ((1n << BigInt(digitsOf)) - 1n)
+  })
+  // RFC 5952: zeros may be left out, and nothing else.
+  const zero = version === 4 ? -1 : groups.indexOf(0n)
+  const sure = zero === -1 ? groups : groups.slice(0, zero)
+  if (sure.length === 0) return []
+  const [radix, separator] = version === 4 ? [10, '.'] : [16, ':']
+  const text = sure.map((group) => group.toString(radix)).join(separator)
+  return [sure.length === bits / digitsOf ? text : `${text}${separator}`]
 }
 
 /** SQL for an IPv4 address in its usual text as a number. */
@@ -116,8 +150,9 @@ function digits(value: bigint): string {
   return value.toString(16).padStart(32, '0')
 }
 
-function heldBy(column: string, { holdings }: Client): string[] {
-  if (holdings.length === 0) return []
+/** SQL for whether the address was a client's at the record's time. */
+export function heldBy(column: string, { holdings }: Client): string {
+  if (holdings.length === 0) return 'false'
   const quoted = identifier(column)
   const addresses = [...new Set(holdings.map(({ address }) => address))]
   const whiles = holdings.map(
@@ -125,10 +160,11 @@ function heldBy(column: string, { holdings }: Client): string[] {
       `(${quoted} = ${literal(address)} AND "time" BETWEEN ${instant(fromMs)} AND ${instant(toMs)})`,
   )
   // The first condition is what the archive's statistics understand.
-  return [`${isOneOf(column, addresses)} AND (${whiles.join(' OR ')})`]
+  return `${isOneOf(column, addresses)} AND (${whiles.join(' OR ')})`
 }
 
-function isOneOf(column: string, values: readonly string[]): string {
+/** SQL for whether a column is one of some texts. */
+export function isOneOf(column: string, values: readonly string[]): string {
   return values.length === 0 ? 'false' : `${identifier(column)} IN (${values.map(literal).join(', ')})`
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { segmentFile } from '../layout.ts'
 import type { KindName } from '../records/kinds.ts'
@@ -31,8 +31,26 @@ export class Tail {
     }
   }
 
+  /** Leaves out what is in all segments but the newest so many. */
+  skipOlder(kept: number): void {
+    const sequences = [...this.#open.keys()].toSorted((a, b) => b - a)
+    for (const sequence of sequences.slice(kept)) {
+      const segment = this.#open.get(sequence)
+      if (segment) segment.end = fstatSync(segment.fd).size
+    }
+  }
+
   /** What came since the last call, in a file in `directory`; undefined when nothing did. */
   async read(directory: string): Promise<LineFile | undefined> {
+    const { lines, takenMs } = await this.lines()
+    if (lines.length === 0) return undefined
+    const path = join(directory, 'tail.ndjson')
+    writeFileSync(path, lines, { mode: 0o600 })
+    return { kind: this.#kind, sequence: 0, takenMs, path, longest: longestLine(lines) }
+  }
+
+  /** What came since the last call as NDJSON, each line ended, and when the first of it was taken. */
+  async lines(): Promise<{ readonly lines: Buffer; readonly takenMs: number }> {
     const gone = this.#find()
     const kinds = new Set([this.#kind])
     const pieces: Buffer[] = []
@@ -49,11 +67,7 @@ export class Tail {
       }
     }
     for (const sequence of gone) this.#close(sequence)
-    if (pieces.length === 0) return undefined
-    const lines = Buffer.concat(pieces)
-    const path = join(directory, 'tail.ndjson')
-    writeFileSync(path, lines, { mode: 0o600 })
-    return { kind: this.#kind, sequence: 0, takenMs, path, longest: longestLine(lines) }
+    return { lines: Buffer.concat(pieces), takenMs }
   }
 
   close(): void {

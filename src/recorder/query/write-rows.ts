@@ -26,8 +26,9 @@ export function jsonWriter(keepNulls: boolean): RowWriter {
   }
 }
 
-function jsonLine(row: Row): string {
-  return JSON.stringify(row).replace(UNSAFE, (character) =>
+/** A value on a line of JSON, which drives no terminal. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(UNSAFE, (character) =>
     Array.from({ length: character.length }, (_, i) => unitEscape(character.charCodeAt(i))).join(''),
   )
 }

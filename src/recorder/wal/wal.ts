@@ -111,6 +111,11 @@ export class Wal {
     return writer
   }
 
+  /** How far a source that has no writer was stored, in this run or by one before; null when it never was. */
+  position(source: string): unknown {
+    return this.#log.positions[source] ?? null
+  }
+
   /** What was read at the start. */
   get recovered(): Recovered {
     return this.#log.recovered
@@ -121,9 +126,14 @@ export class Wal {
     return this.#queue.error
   }
 
+  /** Stores what writers hold. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writers.map((writer) => writer.flush()))
+  }
+
   /** Stores what writers hold and ends the segment, so that all of it is ready for conversion. */
   async rotate(): Promise<void> {
-    await Promise.all(this.#writers.map((writer) => writer.flush()))
+    await this.flush()
     const ended = this.#log.endSoon()
     this.#queue.run()
     await ended

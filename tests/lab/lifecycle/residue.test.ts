@@ -64,21 +64,23 @@ describe("a user's own module", () => {
 })
 
 describe('a shipped module', () => {
-  /** Where it listens, and which others read of it in their own configuration and so are made again. */
+  /** Where it listens, which others read of it in their own configuration and so are made again, and who needs it. */
   const modules = [
-    { name: 'chrony', listens: ['0.0.0.0:123'], others: ['kea', 'unbound'] },
-    { name: 'recorder', listens: [], others: [] },
-    { name: 'kea', listens: ['10.0.0.1:67', '10.0.1.1:67'], others: [] },
-    { name: 'unbound', listens: ['10.0.0.1:53', '127.0.0.1:53'], others: ['chrony', 'kea'] },
+    { name: 'chrony', listens: ['0.0.0.0:123'], others: ['kea', 'unbound'], neededBy: [] },
+    { name: 'recorder', listens: [], others: ['watch'], neededBy: ['watch'] },
+    { name: 'kea', listens: ['10.0.0.1:67', '10.0.1.1:67'], others: [], neededBy: [] },
+    { name: 'unbound', listens: ['10.0.0.1:53', '127.0.0.1:53'], others: ['chrony', 'kea'], neededBy: [] },
   ] as const
 
   test.each(modules)(
     '$name: removed, it is gone and its data stays; added again, all is as before',
-    async ({ name, listens, others }) => {
+    async ({ name, listens, others, neededBy }) => {
       const before = await machineState(lab.router)
       const data = (await lab.router.execOk(['find', `/var/lib/sekisho/${name}`, '-type', 'f'])).trim()
 
-      const without = await editedYaml(lab, (yaml) => yaml.deleteIn(['modules', name]))
+      const without = await editedYaml(lab, (yaml) => {
+        for (const module of [name, ...neededBy]) yaml.deleteIn(['modules', module])
+      })
       await lab.writeRouterYaml(without)
       const planned = await lab.router.exec(['sekisho', 'plan'])
       expect(planned.code).toBe(2)
@@ -93,7 +95,10 @@ describe('a shipped module', () => {
         new RegExp(`/modules/${name}/|/run/sekisho/${name}\\b|sekisho-${name}\\b`).test(line),
       )
       expect(mentions).toEqual([])
-      const rest = remade(before, ...others).containers.filter((line) => !line.endsWith(` sekisho-${name}-1`))
+      const gone = [name, ...neededBy].map((module) => ` sekisho-${module}-1`)
+      const rest = remade(before, ...others).containers.filter(
+        (line) => !gone.some((container) => line.endsWith(container)),
+      )
       expect(remade(during, ...others).containers).toEqual(rest)
       expect(during.ruleset).not.toContain(`comment "${name}: `)
       for (const socket of listens) {
@@ -165,7 +170,7 @@ describe('an option', () => {
       .poll(() => lab.phone.execOk(['ip', '-o', '-4', 'address']), { timeout: 30_000, interval: 500 })
       .toContain(' 10.0.0.')
     // Prefixes come with the next message of networkd's own, some seconds after.
-    const same = (state: MachineState) => remade(state, 'chrony', 'kea', 'recorder', 'unbound')
+    const same = (state: MachineState) => remade(state, 'chrony', 'kea', 'recorder', 'unbound', 'watch')
     await expect
       .poll(async () => stateDiff(same(before), same(await machineState(lab.router))), {
         timeout: 30_000,

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Counts } from '../../counters.ts'
 import { log } from '../../log.ts'
 import type { ForwardChunk } from '../../wal/frame.ts'
+import { drained } from '../drained.ts'
 import type { ChunkStore } from './chunk-store.ts'
 import { encode } from './encode.ts'
 import { freeMemory } from './free-memory.ts'
@@ -197,14 +198,4 @@ export class Connection implements Holder {
     this.#shared.counts.malformed += 1
     log('forward malformed', `forward: from ${this.#senderAddress}: ${problem}`)
   }
-}
-
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off('drain', done).off('close', done)
-      resolve()
-    }
-    socket.once('drain', done).once('close', done)
-  })
 }

@@ -6,13 +6,25 @@ CREATE DATABASE IF NOT EXISTS `sekisho`;
 CREATE EXTERNAL TABLE IF NOT EXISTS `sekisho`.`dns` (
   `time` timestamp,
   `clientaddress` string,
+  `clientport` int,
   `serveraddress` string,
+  `localresolver` boolean,
   `transport` string,
+  `messageid` int,
+  `opcode` string,
   `queryname` string,
   `querytype` string,
+  `queryclass` string,
+  `flags` string,
   `responsecode` string,
+  `status` string,
   `answers` array<struct<`name`:string,`type`:string,ttl:bigint,data:string>>,
-  `responsetimemicroseconds` bigint
+  `ednsclientsubnet` string,
+  `ednscookie` boolean,
+  `querybytes` int,
+  `responsebytes` int,
+  `responsetimemicroseconds` bigint,
+  `interface` string
 )
 PARTITIONED BY (`site` string, `date` date)
 STORED AS PARQUET
@@ -34,6 +46,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `sekisho`.`flows` (
   `time` timestamp,
   `flowstart` timestamp,
   `flowend` timestamp,
+  `flowid` bigint,
   `ingressinterface` string,
   `egressinterface` string,
   `sourceaddress` string,
@@ -41,14 +54,22 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `sekisho`.`flows` (
   `protocolidentifier` int,
   `sourcetransportport` int,
   `destinationtransportport` int,
+  `icmptypecode` int,
   `octetdeltacount` bigint,
   `packetdeltacount` bigint,
   `reverseoctetdeltacount` bigint,
   `reversepacketdeltacount` bigint,
   `postnatsourceaddress` string,
+  `postnaptsourcetransportport` int,
   `postnatdestinationaddress` string,
+  `postnaptdestinationtransportport` int,
   `flowendreason` int,
-  `destinationname` string
+  `tcpstate` string,
+  `sourcezone` string,
+  `destinationzone` string,
+  `destinationname` string,
+  `destinationnamestatus` string,
+  `applicationname` string
 )
 PARTITIONED BY (`site` string, `date` date)
 STORED AS PARQUET

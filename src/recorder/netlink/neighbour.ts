@@ -1,6 +1,5 @@
-import { type NetlinkMessage, parseAttributes } from '../netlink/message.ts'
 import { ipv4Text, ipv6Text } from '../records/address.ts'
-import { macText } from './mac.ts'
+import { type NetlinkMessage, parseAttributes } from './message.ts'
 
 /* linux/rtnetlink.h, linux/neighbour.h */
 export const RTM_NEWNEIGH = 28
@@ -48,4 +47,9 @@ function addressOf(family: number, bytes: Buffer | undefined): string | undefine
   if (family === AF_INET && bytes?.length === 4) return ipv4Text(bytes)
   if (family === AF_INET6 && bytes?.length === 16) return ipv6Text(bytes)
   return undefined
+}
+
+/** The text of a MAC address's six bytes, "02:00:5e:10:00:01". */
+function macText(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/(..)(?!$)/g, '$1:')
 }

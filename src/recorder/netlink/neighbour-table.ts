@@ -1,6 +1,6 @@
-import { buildMessage, type NetlinkMessage, NLM_F_REQUEST } from '../netlink/message.ts'
-import { NetlinkSocket } from '../netlink/socket.ts'
+import { buildMessage, type NetlinkMessage, NLM_F_REQUEST } from './message.ts'
 import { decodeNeighbour, type NeighbourEntry, RTM_GETNEIGH } from './neighbour.ts'
+import { NetlinkSocket } from './socket.ts'
 
 const NETLINK_ROUTE = 0
 /** RTMGRP_NEIGH of linux/rtnetlink.h. */

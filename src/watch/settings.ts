@@ -1,0 +1,78 @@
+/** The watchers' own configuration, which the module renders as JSON. */
+export interface WatchSettings {
+  /** Where the recorder takes records. */
+  readonly recorderSocket: string
+  /** Where the flow watcher hears what clients were answered. */
+  readonly answersSocket: string
+  /** For the status files, and nothing else. */
+  readonly statusDirectory: string
+  readonly hostname: string
+  readonly networks: readonly WatchedNetwork[]
+  readonly wan: { readonly device: string }
+  readonly dns: { readonly timeoutSecs: number }
+  readonly flows: {
+    readonly activeTimeoutSecs: number
+    /** A collector that gets the flows as IPFIX too. */
+    readonly ipfix?: { readonly address: string; readonly port: number }
+  }
+}
+
+export interface WatchedNetwork {
+  readonly name: string
+  readonly device: string
+  /** "10.0.0.0/24". */
+  readonly prefix: string
+}
+
+/** Reads the settings; throws on a file that our own renderer did not write. */
+export function parseWatchSettings(text: string): WatchSettings {
+  const value: unknown = JSON.parse(text)
+  const all = record(value, 'settings')
+  const flows = record(all.flows, 'flows')
+  if (!Array.isArray(all.networks)) throw new Error('networks is not a list')
+  return {
+    recorderSocket: path(all.recorderSocket, 'recorderSocket'),
+    answersSocket: path(all.answersSocket, 'answersSocket'),
+    statusDirectory: path(all.statusDirectory, 'statusDirectory'),
+    hostname: string(all.hostname, 'hostname'),
+    networks: all.networks.map((one) => {
+      const { name, device, prefix } = record(one, 'networks')
+      return {
+        name: string(name, 'networks.name'),
+        device: string(device, 'networks.device'),
+        prefix: string(prefix, 'networks.prefix'),
+      }
+    }),
+    wan: { device: string(record(all.wan, 'wan').device, 'wan.device') },
+    dns: { timeoutSecs: count(record(all.dns, 'dns').timeoutSecs, 'dns.timeoutSecs') },
+    flows: {
+      activeTimeoutSecs: count(flows.activeTimeoutSecs, 'flows.activeTimeoutSecs'),
+      ...(flows.ipfix !== undefined && { ipfix: collector(record(flows.ipfix, 'flows.ipfix')) }),
+    },
+  }
+}
+
+function collector({ address, port }: Record<string, unknown>): { address: string; port: number } {
+  return { address: string(address, 'flows.ipfix.address'), port: count(port, 'flows.ipfix.port') }
+}
+
+function record(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) throw new Error(`${name} is not an object`)
+  return value as Record<string, unknown>
+}
+
+function string(value: unknown, name: string): string {
+  if (typeof value !== 'string' || value === '') throw new Error(`${name} is not a text`)
+  return value
+}
+
+function path(value: unknown, name: string): string {
+  const text = string(value, name)
+  if (!text.startsWith('/')) throw new Error(`${name} is not an absolute path`)
+  return text
+}
+
+function count(value: unknown, name: string): number {
+  if (!Number.isSafeInteger(value) || (value as number) <= 0) throw new Error(`${name} is not a number`)
+  return value as number
+}
