@@ -99,9 +99,9 @@ export class ForwardingBed {
   async cost(kind: Kind, packets: number): Promise<number> {
     const receiver = kind === 'in' ? this.#client : this.#provider
     for (let attempt = 0; attempt < 10; attempt++) {
-      const before = receiver.received('eth0').packets
+      const before = receiver.counters('eth0').received.packets
       const seconds = this.#router.inside(() => this.#generators[kind].send(packets))
-      const arrived = () => receiver.received('eth0').packets - before
+      const arrived = () => receiver.counters('eth0').received.packets - before
       if (arrived() === packets) return seconds / packets
       // The kernel left the end of it to another thread of its own, whose time nobody counted: once more.
       await sleep(100)

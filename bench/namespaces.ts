@@ -70,13 +70,19 @@ export class Namespace {
     }
   }
 
-  /** What a device has received, in packets and bytes. */
-  received(device: string): { readonly packets: number; readonly bytes: number } {
+  /** What a device has received and sent. */
+  counters(
+    device: string,
+  ): Record<'received' | 'sent', { readonly packets: number; readonly bytes: number }> {
     const line = readFileSync(`/proc/${this.pid}/net/dev`, 'utf8')
       .split('\n')
       .find((text) => text.trim().startsWith(`${device}:`))
-    const [bytes, packets] = (line?.split(':')[1] ?? '').trim().split(/\s+/)
-    return { packets: Number(packets), bytes: Number(bytes) }
+    const figures = (line?.split(':')[1] ?? '').trim().split(/\s+/).map(Number)
+    const pair = (at: number) => ({
+      bytes: figures[at] ?? Number.NaN,
+      packets: figures[at + 1] ?? Number.NaN,
+    })
+    return { received: pair(0), sent: pair(8) }
   }
 
   stop(): Promise<void> {

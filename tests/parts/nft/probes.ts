@@ -524,6 +524,13 @@ export const PROBES: readonly Probe[] = [
     run: (bed) => outwardSpoof(bed, bed.guest, MAC.guest, '198.51.100.200', SERVER, false),
   },
   { what: "guest cannot inject into home's flow", groups: ['lan-source'], run: injection },
+  { what: 'nor with many networks', groups: ['lan-source'], table: 'many', run: injection },
+  {
+    what: 'with many networks home still reaches the Internet',
+    groups: ['outbound', 'established'],
+    table: 'many',
+    run: tcp('laptop', SERVER, 80, { seenAs: WAN }),
+  },
   {
     what: 'the WAN cannot inject into a flow between our networks',
     groups: ['wan-own-source'],
