@@ -59,6 +59,7 @@ class Day {
   readonly #waiting: { readonly micros: number; readonly send: () => void }[] = []
   #now = START_MS * MICROS
   #done = 0
+  #identification = 0
   #garbage = 0
 
   constructor(household: number) {
@@ -153,7 +154,9 @@ class Day {
     const datagram = response.subarray(udpAt)
     const half = (datagram.length >> 4) * 8
     const back = { from: ends.to, to: ends.from }
-    const identification = below(this.#random, 65_536)
+    // In turn, as senders do: a part that waits for another one must not meet one of another datagram.
+    this.#identification = (this.#identification + 1) & 0xffff
+    const identification = this.#identification
     const part = (from: number, end: number): Buffer =>
       ethernet(
         ip(back, UDP, datagram.subarray(from, end), {
