@@ -16,6 +16,42 @@ function ipv4Range(prefix: string): readonly [number, number] {
   return [first, first + size - 1]
 }
 
+function ipv4Text(number: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.')
+}
+
+/** The netmask of an IPv4 prefix, and its first address. */
+export function maskOf(prefix: string): { readonly mask: string; readonly first: string } {
+  const [first, last] = ipv4Range(prefix)
+  return { mask: ipv4Text(2 ** 32 - (last - first + 1)), first: ipv4Text(first) }
+}
+
+/**
+ * A match on the source being (or not being) in an IPv4 prefix, for every packet's way. Written with the mask: of
+ * "10.0.0.0/24" nft makes a comparison of three bytes, which the kernel copies out (80 ns), where it reads one, two or
+ * four at once (10 ns).
+ */
+export function sourceIn(prefix: string, operator: '==' | '!=' = '=='): string {
+  const { mask, first } = maskOf(prefix)
+  return `ip saddr & ${mask} ${operator} ${first}`
+}
+
+/** The smallest prefixes that cover the given ones, one for each first octet among them. */
+export function enclosing(prefixes: readonly string[]): string[] {
+  const ranges = new Map<number, readonly [number, number]>()
+  for (const [first, last] of prefixes.map(ipv4Range)) {
+    const octet = Math.floor(first / 2 ** 24)
+    const [least, most] = ranges.get(octet) ?? [first, last]
+    ranges.set(octet, [Math.min(least, first), Math.max(most, last)])
+  }
+  return [...ranges.values()].map(([first, last]) => {
+    let length = 32
+    while (Math.floor(first / 2 ** (32 - length)) !== Math.floor(last / 2 ** (32 - length))) length--
+    const size = 2 ** (32 - length)
+    return `${ipv4Text(Math.floor(first / size) * size)}/${length}`
+  })
+}
+
 /** Whether two IPv4 prefixes (or addresses) have an address in common. */
 export function overlapsIpv4(a: string, b: string): boolean {
   const [aFirst, aLast] = ipv4Range(a)

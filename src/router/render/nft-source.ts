@@ -1,5 +1,5 @@
 import type { Network, Router } from '../model.ts'
-import { overlapsIpv4, prefixText } from './nft-address.ts'
+import { overlapsIpv4, prefixText, sourceIn } from './nft-address.ts'
 import { logRule, rule } from './nft-context.ts'
 import { type Chain, device, type NamedSet, oneOf, type Rule } from './nft-text.ts'
 
@@ -60,7 +60,7 @@ export function sourceSets({ wan }: Router): NamedSet[] {
   return sets
 }
 
-/** The check of what comes from the WAN, before the first address translation. */
+/** The checks of what comes from the WAN: of every packet, and of what begins a flow. */
 export function wanSourceChains(router: Router): Chain[] {
   const { wan, networks, containerPool } = router
   const port = device(wan.device)
@@ -68,15 +68,34 @@ export function wanSourceChains(router: Router): Chain[] {
   return [
     {
       name: 'prerouting',
-      about: `Priority mangle (-150): after connection tracking (-200), which tells answers from new flows, and
-        before any destination NAT (ours at -110, Docker's at -100), while the packet still names the WAN's address.`,
-      base: { type: 'filter', hook: 'prerouting', priority: 'mangle', policy: 'accept' },
-      rules: [rule('zones', `iifname ${port} goto source_wan`, 'what the WAN sends, by source')],
+      about: `A chain for address translation, which the kernel shows only the packets that begin a flow: known flows
+        cost nothing here. Priority -120, before any destination NAT (ours at -110, Docker's at -100), while the packet
+        still names the WAN's address.`,
+      base: { type: 'nat', hook: 'prerouting', priority: 'dstnat - 20', policy: 'accept' },
+      rules: [rule('zones', `iifname ${port} goto begin_wan`, 'what the WAN begins, by source')],
+    },
+    {
+      name: 'begin_wan',
+      about: `Answers to what we asked may come from anywhere: a modem's web page, a provider's DHCP server, a private
+        router reporting a path MTU. Who begins something may not.`,
+      rules: [
+        rule('established', 'ct state related return', 'errors about known flows'),
+        ...wanLink(router),
+        rule('wan-bogon', `ip saddr @bogon4 ${drop}`, 'sources that cannot be'),
+        rule('wan-bogon', `ip6 saddr @bogon6 ${drop}`, 'sources that cannot be'),
+        rule(
+          'wan-bogon',
+          'ip saddr @special4 ip daddr @special4 fib daddr . iif type local return',
+          "the provider's link is numbered like that itself",
+        ),
+        rule('wan-bogon', `ip saddr @special4 ${drop}`, 'sources with a local meaning only'),
+        ...privateSources(wan.config, drop),
+      ],
     },
     {
       name: 'source_wan',
-      about: `Our own addresses never come from the WAN, not even as part of a known flow. Answers to what we asked
-        may come from anywhere: a modem's web page, a provider's DHCP server, a private router reporting a path MTU.`,
+      about: `Our own addresses never come from the WAN, not even as part of a known flow. (Source addresses are still
+        what was sent: only a packet's way out translates them.)`,
       rules: [
         ...(networks.length > 0
           ? [
@@ -97,17 +116,6 @@ export function wanSourceChains(router: Router): Chain[] {
           `ip6 saddr != { ::, fe80::/10 } fib saddr oifname != ${port} ${drop}`,
           'IPv6 sources whose way back is not the WAN',
         ),
-        rule('established', 'ct state { established, related } return', 'answers'),
-        ...wanLink(router),
-        rule('wan-bogon', `ip saddr @bogon4 ${drop}`, 'sources that cannot be'),
-        rule('wan-bogon', `ip6 saddr @bogon6 ${drop}`, 'sources that cannot be'),
-        rule(
-          'wan-bogon',
-          'ip saddr @special4 ip daddr @special4 fib daddr . iif type local return',
-          "the provider's link is numbered like that itself",
-        ),
-        rule('wan-bogon', `ip saddr @special4 ${drop}`, 'sources with a local meaning only'),
-        ...privateSources(wan.config, drop),
       ],
     },
     dropSource('wan'),
@@ -181,7 +189,7 @@ export function networkSourceChains({ name, prefix }: Network): Chain[] {
       about: `What ${name} may send from. In the filter hooks and not before: frames that are only bridged within
         the network may have any address. Read before the state, so that nobody injects into another's flow.`,
       rules: [
-        rule('lan-source', `ip saddr ${prefix} return`, `addresses of ${name}`),
+        rule('lan-source', `${sourceIn(prefix)} return`, `addresses of ${name}`),
         ...LINK6,
         rule(
           'lan-source',

@@ -31,7 +31,13 @@ export interface Chain {
 export interface NamedSet {
   readonly name: string
   readonly about: string
-  readonly type: 'ifname' | 'ipv4_addr' | 'ipv6_addr' | 'ifname : verdict' | 'ifname . ifname'
+  readonly type:
+    | 'ifname'
+    | 'ipv4_addr'
+    | 'ipv6_addr'
+    | 'ifname : verdict'
+    | 'ifname . ifname'
+    | 'ifname . ipv4_addr'
   readonly interval?: true
   readonly elements: readonly string[]
 }

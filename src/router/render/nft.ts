@@ -3,6 +3,7 @@ import { NFT_TABLE } from '../paths.ts'
 import { CONTAINER_DEVICES, logRule, type NftInput, OWN_DEVICES, rule, zoneDevice } from './nft-context.ts'
 import { dropForwardWan, forwardChains } from './nft-forward.ts'
 import { inputChains } from './nft-input.ts'
+import { knownFlows, knownSets } from './nft-known.ts'
 import { natChains } from './nft-nat.ts'
 import { containerSourceChains, networkSourceChains, sourceSets, wanSourceChains } from './nft-source.ts'
 import { type Chain, device, type NamedSet, type Rule, renderTable } from './nft-text.ts'
@@ -16,8 +17,9 @@ const ABOUT = [
    opens nothing that Docker closes, and Docker's accept opens nothing that is closed here. That holds for its
    iptables rules (Docker 26) and for its nftables tables (Docker 29) alike. We come first in each hook: what we
    refuse is counted and recorded with its reason.`,
-  `Devices are named, never looked up, so that the file loads before any of them exists. Cost: one look-up in a map
-   finds the zone, however many networks there are; packets of known flows are done after that.`,
+  `Devices are named, never looked up, so that the file loads before any of them exists. Cost: a packet of a known
+   flow meets one chain and is accepted by one of its first rules; one look-up in a map finds the zone of what begins
+   a flow, however many networks there are.`,
 ]
 
 /**
@@ -64,9 +66,9 @@ function setsOf(router: Router): NamedSet[] {
     },
     {
       name: 'source_of',
-      about: 'Where the source address of a packet is checked; the WAN was dealt with in prerouting.',
+      about: 'Where the source address of a packet is checked.',
       type: 'ifname : verdict',
-      elements: verdicts('jump', (zone) => `source_${zone}`, zones.slice(1)),
+      elements: verdicts('jump', (zone) => `source_${zone}`, zones),
     },
     {
       name: 'input_from',
@@ -80,6 +82,7 @@ function setsOf(router: Router): NamedSet[] {
       type: 'ifname : verdict',
       elements: verdicts('goto', (zone) => `forward_${zone}`, zones),
     },
+    ...knownSets(router),
     ...sourceSets(router),
   ]
 }
@@ -88,8 +91,8 @@ function chainsOf(input: NftInput): Chain[] {
   const { router } = input
   return [
     ...wanSourceChains(router),
-    inputChain(),
-    forwardChain(),
+    inputChain(router),
+    forwardChain(router),
     {
       name: 'output',
       about: 'The router itself may send what it likes.',
@@ -120,12 +123,17 @@ function chainsOf(input: NftInput): Chain[] {
 }
 
 /** Checks that both filter hooks begin with: the source, then the state. */
-function preamble(): Rule[] {
+function preamble(router: Router): Rule[] {
   return [
     rule('zones', 'iifname vmap @source_of', 'sources, by zone'),
     ...containerJumps('jump source_containers'),
-    rule('established', 'ct state { established, related } accept', 'known flows, and errors about them'),
+    rule('established', 'ct state established,related accept', 'known flows, and errors about them'),
     rule('invalid', 'ct state invalid goto drop_invalid', 'part of no flow'),
+    rule(
+      'zones',
+      `ct state untracked iifname ${zoneDevice(router, 'wan')} jump begin_wan`,
+      'what no flow is made of (neighbour discovery), so that prerouting did not see it',
+    ),
   ]
 }
 
@@ -135,14 +143,14 @@ function containerJumps(verdict: string): Rule[] {
   )
 }
 
-function inputChain(): Chain {
+function inputChain(router: Router): Chain {
   return {
     name: 'input',
     about: "Priority -10: before Docker's and anybody's filter (0).",
     base: { type: 'filter', hook: 'input', priority: 'filter - 10', policy: 'drop' },
     rules: [
       rule('loopback', 'iifname "lo" accept', 'the router to itself'),
-      ...preamble(),
+      ...preamble(router),
       rule('zones', 'iifname vmap @input_from', 'by zone'),
       ...containerJumps('goto input_containers'),
       rule('default-deny', 'goto drop_unknown', 'everything else'),
@@ -150,15 +158,18 @@ function inputChain(): Chain {
   }
 }
 
-function forwardChain(): Chain {
+function forwardChain(router: Router): Chain {
   return {
     name: 'forward',
-    about: `Priority -10: before Docker's and anybody's filter (0). Where bridge-nf-call-iptables is 1
-      (we set 0, others may not), frames that are only bridged pass here too: they are accepted first, whatever they hold.`,
+    about: `Priority -10: before Docker's and anybody's filter (0). Packets of known flows are accepted by the first rules,
+      if their sources are beyond doubt; all others go on. Where bridge-nf-call-iptables is 1
+      (we set 0, others may not), frames that are only bridged pass here too: they are accepted before any refusal,
+      whatever they hold.`,
     base: { type: 'filter', hook: 'forward', priority: 'filter - 10', policy: 'drop' },
     rules: [
+      ...knownFlows(router),
       rule('within-network', 'iifname . oifname @same_network accept', 'within a network'),
-      ...preamble(),
+      ...preamble(router),
       rule('zones', 'iifname vmap @forward_from', 'by zone'),
       ...containerJumps('goto forward_containers'),
       rule('default-deny', 'goto drop_unknown', 'everything else'),

@@ -44,6 +44,14 @@ const office = NFT_CASES.office
 /** The router of the bed, in the shapes that its probes need. */
 export const TABLES = {
   main: withWan({ mtu: 1454 }),
+  // More than are compared one by one: known flows are looked up.
+  many: {
+    ...office,
+    router: {
+      ...office.router,
+      networks: [...office.router.networks, ...NFT_CASES.many.router.networks.slice(2, 6)],
+    },
+  },
   'admit private': withWan({ block_private: false }),
   'block private': withWan({ block_private: true }),
   static: {
@@ -113,6 +121,7 @@ table inet behind {
     type filter hook input priority 100; policy accept;
     icmpv6 type nd-router-advert counter comment "router-advert"
     icmpv6 type mld-listener-query counter comment "listener-query"
+    icmpv6 type nd-neighbor-solicit ip6 saddr { 100::1, 2001:db8:0:1::77 } counter comment "solicitation"
   }
 }
 `

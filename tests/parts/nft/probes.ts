@@ -524,6 +524,18 @@ export const PROBES: readonly Probe[] = [
     run: (bed) => outwardSpoof(bed, bed.guest, MAC.guest, '198.51.100.200', SERVER, false),
   },
   { what: "guest cannot inject into home's flow", groups: ['lan-source'], run: injection },
+  { what: 'nor with many networks', groups: ['lan-source'], table: 'many', run: injection },
+  {
+    what: 'with many networks home still reaches the Internet',
+    groups: ['outbound', 'established'],
+    table: 'many',
+    run: tcp('laptop', SERVER, 80, { seenAs: WAN }),
+  },
+  {
+    what: 'the WAN cannot inject into a flow between our networks',
+    groups: ['wan-own-source'],
+    run: injectionFromWan,
+  },
   {
     what: 'home sends with another address of its own',
     groups: ['outbound'],
@@ -569,6 +581,16 @@ export const PROBES: readonly Probe[] = [
     what: 'special-purpose sources do not come in',
     groups: ['wan-bogon'],
     run: toForward('198.18.0.9', WAN, false),
+  },
+  {
+    what: 'not even with what belongs to no flow',
+    groups: ['wan-bogon'],
+    run: (bed) => solicit(bed, '100::1', false),
+  },
+  {
+    what: 'a neighbour on the WAN link may ask for the router',
+    groups: ['neighbour-discovery'],
+    run: (bed) => solicit(bed, '2001:db8:0:1::77', true),
   },
   { what: 'documentation addresses do', groups: ['forward-accept'], run: toForward('192.0.2.9', WAN, true) },
   {
@@ -722,6 +744,41 @@ async function injection({ laptop, guest, isp }: Bed): Promise<string | undefine
     false,
     (s) => s.text === text,
   )
+}
+
+/** Answers a flow from the laptop to the guest in the guest's name, from the provider's link. */
+async function injectionFromWan({ laptop, guest, isp }: Bed): Promise<string | undefined> {
+  const sport = freshPort()
+  const text = `injected ${sport}`
+  const ask = { kind: 'udp', sport, dport: 9100, text: `asked ${sport}` } as const
+  const missing = await spoof(
+    laptop,
+    MAC.home,
+    { from: '10.0.0.20', to: '10.0.2.5', payload: ask },
+    guest,
+    true,
+    (s) => s.text === ask.text,
+  )
+  if (missing !== undefined) return `the flow did not begin: ${missing}`
+  const payload = { kind: 'udp', sport: 9100, dport: sport, text } as const
+  return spoof(
+    isp,
+    MAC.wan,
+    { from: '10.0.2.5', to: '10.0.0.20', payload },
+    laptop,
+    false,
+    (s) => s.text === text,
+  )
+}
+
+/** Asks for the router's link address (RFC 4861 section 4.3); connection tracking leaves such packets alone. */
+async function solicit({ isp, router }: Bed, from: string, expected: boolean): Promise<string | undefined> {
+  const before = await passed(router, 'solicitation')
+  const target = Buffer.from('20010db8000000010000000000000005', 'hex')
+  const body = Buffer.concat([Buffer.from([135, 0, 0, 0, 0, 0, 0, 0]), target])
+  const payload = { kind: 'icmpv6', body } as const
+  await isp.frame('eth0', MAC.wan, { from, to: WAN6, hopLimit: 255, payload })
+  return arrives(async () => (await passed(router, 'solicitation')) > before, expected)
 }
 
 /** The source that may use the restricted forward to the guest's ssh. */
