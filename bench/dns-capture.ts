@@ -78,7 +78,8 @@ function* packets(messages: number): Generator<Captured> {
   }
 }
 
-function exchange(row: DnsRow, index: number): { query: Buffer; response: Buffer } {
+/** The packets of a row: its query and its response. */
+export function exchange(row: DnsRow, index: number): { query: Buffer; response: Buffer } {
   const id = (index * 40_503) & 0xffff
   const port = 1024 + ((index * 7919) % 64_000)
   const asksText = index % 60 === 59

@@ -107,7 +107,7 @@ test('top, device and status tell it for people', async () => {
   expect(await lab.router.execOk(['sekisho', 'top'])).toMatch(/^laptop +home +/m)
   expect(await lab.router.execOk(['sekisho', 'top', '--by', 'name'])).toMatch(/^www\.example\.org +/m)
   const device = await lab.router.execOk(['sekisho', 'device', 'laptop'])
-  expect(device).toMatch(/www\.example\.org +\d+ +tcp 80/)
+  expect(device).toMatch(/^ +www\.example\.org +\d+ .*tcp 80\b/m)
   expect(await lab.router.execOk(['sekisho', 'status'])).toMatch(/watch flows +up +[1-9]/)
 })
 

@@ -34,7 +34,7 @@ export function endsSql(where = 'true'): string {
 export const NAME = 'coalesce(name, peer)'
 export const NOTE = `CASE WHEN incoming THEN 'incoming' WHEN name IS NOT NULL THEN '' WHEN nameStatus = 'local' THEN 'local' ELSE 'unresolved' END`
 /** SQL over ends: "tcp 443", "icmp". */
-export const PORT = `concat_ws(' ', coalesce(map {1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6'}[protocolIdentifier], concat('protocol ', protocolIdentifier)), port)`
+export const PORT = `concat_ws(' ', coalesce(map {1: 'icmp', 6: 'tcp', 17: 'udp', 33: 'dccp', 47: 'gre', 50: 'esp', 58: 'icmp6', 132: 'sctp', 136: 'udplite'}[protocolIdentifier], concat('protocol ', protocolIdentifier)), CASE WHEN protocolIdentifier IN (6, 17, 33, 132, 136) THEN port END)`
 
 /**
  * An address that was not asked for, one of the own networks, or one that came in from outside or from another network.

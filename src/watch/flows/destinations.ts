@@ -25,13 +25,14 @@ export class Destinations {
   }
 
   find(part: FlowPart, source: Place, destination: Place): Destination {
-    if (OWN_SIDE.has(source.zone)) return {}
-    if (destination.zone !== 'wan') return { status: 'local' }
     const { key, startMicros, endReason } = part
     const known = this.#kept.get(key)
-    const found = known ?? this.#look(part, startMicros / 1000)
+    // Also when it is in another zone by now.
     if (endReason !== END_REASON.active) this.#kept.delete(key)
-    else if (!known && this.#kept.size < MAX_KEPT) this.#kept.set(key, found)
+    if (OWN_SIDE.has(source.zone)) return {}
+    if (destination.zone !== 'wan') return { status: 'local' }
+    const found = known ?? this.#look(part, startMicros / 1000)
+    if (endReason === END_REASON.active && !known && this.#kept.size < MAX_KEPT) this.#kept.set(key, found)
     return found
   }
 

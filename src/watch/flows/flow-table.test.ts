@@ -140,6 +140,23 @@ it('ends what two lists did not have, with the counts that were seen last, and c
   expect([table.lost, table.size]).toEqual([1, 0])
 })
 
+it('tells a connection whose end was missed from the next one with its ports and id', () => {
+  const next = (one: Conntrack): Conntrack => ({ ...one, startMicros: START + 100 * SECOND })
+  for (const isListed of [true, false]) {
+    const { table, parts, created, listed, destroyed } = tableOf()
+    created(fresh, 0)
+    listed(live(3), 60)
+    created(fresh, 100)
+    if (isListed) listed(next(live(1)), 120)
+    destroyed(next(over(2)), 130)
+    expect(parts).toMatchObject([
+      { delta: counted(3), endReason: 5, startMicros: START, endMicros: START + 60 * SECOND },
+      { delta: counted(2), startMicros: START + 100 * SECOND },
+    ])
+    expect([table.lost, table.size]).toEqual([1, 0])
+  }
+})
+
 it('does not take up again what ended while a list was made', () => {
   const { table, parts, created, listed, destroyed } = tableOf()
   created(fresh, 0)

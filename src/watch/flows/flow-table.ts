@@ -80,7 +80,7 @@ export class FlowTable {
 
   /** A connection that ended; `forced` when a program ended it (the message has its port id). */
   destroyed(bytes: Buffer, scan: ConntrackScan, forced: boolean, nowMicros: number): void {
-    const slot = this.#live.find(scan.key)
+    const slot = this.#find(scan)
     const conntrack = conntrackOf(bytes, scan)
     if (conntrack) {
       if (!conntrack.counts) this.uncounted += 1
@@ -113,7 +113,7 @@ export class FlowTable {
    * since. `asked`: somebody wants to know now; then a connection without a record gets one, others when theirs is old.
    */
   listed(bytes: Buffer, scan: ConntrackScan, nowMicros: number, asked = false): void {
-    let slot = this.#live.find(scan.key)
+    let slot = this.#find(scan)
     if (slot === undefined) {
       if (this.#ended?.has(scan.key)) return
       slot = this.#add(bytes, scan, nowMicros)
@@ -147,10 +147,7 @@ export class FlowTable {
   endUnseen(sinceMicros: number): void {
     this.#ended = undefined
     for (const [key, slot] of this.#live.entries()) {
-      if (this.#live.get(slot, FIELD.seen) >= sinceMicros) continue
-      this.lost += 1
-      this.#recordPart(key, slot, this.#live.get(slot, FIELD.seen), END_REASON.lack)
-      this.#live.remove(key)
+      if (this.#live.get(slot, FIELD.seen) < sinceMicros) this.#lose(key, slot)
     }
   }
 
@@ -168,6 +165,27 @@ export class FlowTable {
       yield { key, startMicros: this.#live.get(slot, FIELD.start), counts }
     }
     yield* this.#before.values()
+  }
+
+  /**
+   * The connection of a message, if it is live. When its end was missed, another one between the same ports, as of NTP,
+   * may have got its id: that one began at another time.
+   */
+  #find(scan: ConntrackScan): number | undefined {
+    const live = this.#live
+    const slot = live.find(scan.key)
+    if (slot === undefined || scan.startMicros < 0) return slot
+    // Only lists tell when a live one began.
+    const isKnown = live.get(slot, FIELD.originalPackets) > 0
+    if (!isKnown || live.get(slot, FIELD.start) === scan.startMicros) return slot
+    this.#lose(scan.key, slot)
+    return undefined
+  }
+
+  #lose(key: number, slot: number): void {
+    this.lost += 1
+    this.#recordPart(key, slot, this.#live.get(slot, FIELD.seen), END_REASON.lack)
+    this.#live.remove(key)
   }
 
   #add(bytes: Buffer, scan: ConntrackScan, nowMicros: number): number | undefined {

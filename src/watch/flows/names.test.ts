@@ -78,6 +78,24 @@ it("takes what a device asked over another of its addresses, and nobody else's",
   expect(names.find('192.0.2.78', '198.51.100.8', T + 1000).status).toBe('none')
 })
 
+it('bounds the addresses of a device, those that were told something last count', () => {
+  const names = new Names({ ownerOf: () => 'laptop' })
+  names.add(told('www.example.org', T))
+  names.add(told('old.example.org', T, 300, '192.0.2.10', '198.51.100.8'))
+  for (let i = 0; i < 1000; i++) {
+    names.add(told('many.example.org', T + i, 300, `10.0.${i >> 8}.${i & 255}`, '198.51.100.9'))
+    if (i % 100 === 0) names.add(told('www.example.org', T + i))
+  }
+  expect(names.size).toBe(256)
+  expect(names.evicted).toBe(1002 - 256)
+  const find = (address: string): unknown => names.find('192.0.2.11', address, T + 1000).name
+  expect(['198.51.100.7', '198.51.100.8', '198.51.100.9'].map(find)).toEqual([
+    'www.example.org',
+    undefined,
+    'many.example.org',
+  ])
+})
+
 it('makes room at the expense of who has most, from however many addresses', () => {
   const names = new Names({ limit: 1000, ownerOf: (address) => (address === CLIENT ? 'laptop' : undefined) })
   names.add(told('www.example.org', T))

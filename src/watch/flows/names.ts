@@ -11,6 +11,8 @@ const RACE_MS = 1000
 const TICK_MS = 2
 const NAMES_PER_ADDRESS = 4
 const ADDRESSES_PER_CLIENT = 4096
+/** Of its own that a device may be told something at: each is looked at for each of its connections. */
+const ADDRESSES_OF_DEVICE = 256
 const SWEEP_MS = 60_000
 
 export interface Name {
@@ -47,7 +49,7 @@ export interface NamesOptions {
  */
 export class Names {
   readonly #clients = new Map<string, Client>()
-  /** Addresses of a device that were told something. */
+  /** Addresses of a device that were told something, the one that was told longest ago first. */
   readonly #owners = new Map<string, Set<string>>()
   readonly #limit: number
   readonly #ownerOf: (address: string) => string | undefined
@@ -97,14 +99,30 @@ export class Names {
   #client(address: string): Client {
     const owner = this.#ownerOf(address) ?? UNKNOWN
     let client = this.#clients.get(address)
-    if (client?.owner === owner) return client
-    if (client) this.#disown(address, client)
-    client = { given: client?.given ?? new Map(), owner }
-    this.#clients.set(address, client)
-    const addresses = this.#owners.get(owner)
-    if (addresses) addresses.add(address)
-    else this.#owners.set(owner, new Set([address]))
+    if (client?.owner !== owner) {
+      if (client) this.#disown(address, client)
+      client = { given: client?.given ?? new Map(), owner }
+      this.#clients.set(address, client)
+    }
+    // Of unknown devices nobody looks at another address.
+    if (owner !== UNKNOWN) this.#own(address, owner)
     return client
+  }
+
+  #own(address: string, owner: string): void {
+    const addresses = this.#owners.get(owner)
+    if (!addresses) {
+      this.#owners.set(owner, new Set([address]))
+      return
+    }
+    addresses.delete(address)
+    addresses.add(address)
+    if (addresses.size <= ADDRESSES_OF_DEVICE) return
+    const [oldest] = addresses
+    const client = oldest === undefined ? undefined : this.#clients.get(oldest)
+    if (oldest === undefined || !client) return
+    this.#evict(client, client.given.size)
+    this.#forgetIfEmpty(oldest, client)
   }
 
   #disown(address: string, { owner }: Client): void {
