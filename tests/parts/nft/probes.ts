@@ -700,7 +700,12 @@ async function segments(
     ...(to === SERVER6 && { from: LAPTOP6 }),
   })
   if (got.result !== 'open') return `it was ${got.result}`
-  const opened = (await at.seen()).slice(before).filter((s) => s.protocol === 6 && (s.flags & TCP.SYN) !== 0)
+  let opened: Awaited<ReturnType<Host['seen']>> = []
+  // The connection may be open before its capture was read.
+  await until(async () => {
+    opened = (await at.seen()).slice(before).filter((s) => s.protocol === 6 && (s.flags & TCP.SYN) !== 0)
+    return opened.length > 0
+  }, patienceMs)
   const sizes = [...new Set(opened.map((s) => s.mss))]
   return sizes.length === 1 && sizes[0] === mss ? undefined : `the segment sizes were ${sizes.join(', ')}`
 }
