@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
 import { WAN } from '../../src/lab/topology.ts'
+import { addressesOf } from './support/addresses.ts'
 import { baseline } from './support/router-yaml.ts'
 
 /* Who asked for what and talked to whom, as the watchers of a router at work saw it. */
@@ -86,6 +87,25 @@ test('the records of both watchers have what was said, with the name that was me
       postNatSourceAddress: expect.stringMatching(/^198\.51\.100\./),
     }),
   ])
+})
+
+test('a connection from an address that the device took a moment ago has the name that it asked for from another', async () => {
+  const { laptop } = lab
+  const { gua } = await addressesOf(laptop)
+  const prefix = gua.split(':').slice(0, 4).join(':')
+  const fresh = `${prefix}::${(4096 + Math.floor(Math.random() * 60_000)).toString(16)}`
+  await laptop.execOk(['ip', 'address', 'add', `${fresh}/64`, 'dev', 'eth0', 'nodad', 'preferred_lft', '0'])
+  try {
+    const since = new Date().toISOString()
+    await laptop.execOk(['curl', '-6', '-sf', '--interface', fresh, 'http://www.example.org/'])
+    await ask('who', 'www.example.org')
+    const flows = await ask('logs', 'flows', '--address', fresh, '--since', since)
+    expect(flows.filter(({ destinationTransportPort }) => destinationTransportPort === 80)).toEqual([
+      expect.objectContaining({ destinationName: 'www.example.org', destinationNameStatus: 'asked' }),
+    ])
+  } finally {
+    await laptop.execOk(['ip', 'address', 'del', `${fresh}/64`, 'dev', 'eth0'])
+  }
 })
 
 test('a question to another resolver is on record as such, and is an event', async () => {

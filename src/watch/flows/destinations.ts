@@ -32,7 +32,9 @@ export class Destinations {
     if (OWN_SIDE.has(source.zone)) return {}
     if (destination.zone !== 'wan') return { status: 'local' }
     const found = known ?? this.#look(part, startMicros / 1000)
-    if (endReason === END_REASON.active && !known && this.#kept.size < MAX_KEPT) this.#kept.set(key, found)
+    // Whose address it is may be known only later, and by that the name: 'none' is not the last word.
+    const keep = endReason === END_REASON.active && !known && found.status !== 'none'
+    if (keep && this.#kept.size < MAX_KEPT) this.#kept.set(key, found)
     return found
   }
 

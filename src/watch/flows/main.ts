@@ -89,16 +89,18 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
     ...(receiveBytes !== undefined && { receiveBytes }),
   })
 
-  // `sekisho who`, and others who ask: what is open is recorded first.
-  const requests = await Requests.start(join(settings.statusDirectory, 'flows.sock'), async () => {
-    await watcher.recordNow()
-    await delivery.settled(ASKED_MS)
-  })
-
   const refresh = async (): Promise<void> => {
     placeOf = places()
     await devices.refresh().catch((error: unknown) => say(`neighbours: ${String(error)}`))
   }
+  // `sekisho who`, and others who ask: what is open is recorded first.
+  const requests = await Requests.start(join(settings.statusDirectory, 'flows.sock'), async () => {
+    // A device may have taken another address a moment ago.
+    await refresh()
+    await watcher.recordNow()
+    await delivery.settled(ASKED_MS)
+  })
+
   const report = (): Promise<void> => {
     const { received, stored, dropped } = delivery.counts
     return writeStatus(settings.statusDirectory, 'flows', {
