@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ensurePackages } from '../src/build/debian.ts'
 import type { DnsCounts } from '../src/watch/dns/counts.ts'
-import type { WatchSettings } from '../src/watch/settings.ts'
 import { Cable } from '../tests/parts/watch/bed.ts'
+import { watchSettings } from '../tests/watch-settings.ts'
 import { cpuSeconds } from './cpu.ts'
 import { writeDnsCapture } from './dns-capture.ts'
 import { BenchRecorder } from './recorder.ts'
@@ -88,20 +88,14 @@ async function sekisho(cable: Cable, root: string, send: () => Promise<void>): P
   const run = join(root, 'run')
   await mkdir(run)
   const recorder = await BenchRecorder.start({ watchSocket: join(run, 'watch.sock') })
-  const settings: WatchSettings = {
+  const settings = watchSettings(run, {
     recorderSocket: join(run, 'watch.sock'),
-    answersSocket: join(run, 'answers.sock'),
-    statusDirectory: run,
-    hostname: 'gate',
     // A second one that is silent: packets wait until it cannot have older ones.
     networks: [
       { name: 'home', device: 'lan0', prefix: '10.0.0.0/24' },
       { name: 'servers', device: 'lan1', prefix: '10.0.1.0/24' },
     ],
-    wan: { device: 'wan0' },
-    dns: { timeoutSecs: 5 },
-    flows: { activeTimeoutSecs: 300 },
-  }
+  })
   await writeFile(join(run, 'settings.json'), JSON.stringify(settings))
   const child = cable.spawn('router', process.execPath, [...LIMITS, WATCH, join(run, 'settings.json')])
   try {

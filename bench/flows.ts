@@ -10,6 +10,7 @@ import type { FlowRecord } from '../src/recorder/records/flow.ts'
 import { WatchSource } from '../src/recorder/sources/watch/listen.ts'
 import { Wal } from '../src/recorder/wal/wal.ts'
 import { loggedRecords } from '../tests/recorder-log.ts'
+import { watchSettings } from '../tests/watch-settings.ts'
 import { cpuSeconds } from './cpu.ts'
 import { BYTES, CLIENT, SERVER } from './flow-load.ts'
 import { percent, print, type Row } from './table.ts'
@@ -153,16 +154,9 @@ async function netflows(directory: string): Promise<number> {
 
 async function settings(directory: string): Promise<string> {
   const path = join(directory, 'settings.json')
-  const value = {
-    recorderSocket: join(directory, 'recorder.sock'),
-    answersSocket: join(directory, 'answers.sock'),
-    statusDirectory: directory,
-    hostname: 'bench',
+  const value = watchSettings(directory, {
     networks: [{ name: 'home', device: 'lan0', prefix: '10.9.0.1/24' }],
-    wan: { device: 'wan0' },
-    dns: { timeoutSecs: 5 },
-    flows: { activeTimeoutSecs: 300 },
-  }
+  })
   await writeFile(path, JSON.stringify(value))
   return path
 }

@@ -10,6 +10,7 @@ import type { FlowRecord } from '../src/recorder/records/flow.ts'
 import { WatchSource } from '../src/recorder/sources/watch/listen.ts'
 import { Wal } from '../src/recorder/wal/wal.ts'
 import { loggedRecords } from '../tests/recorder-log.ts'
+import { watchSettings } from '../tests/watch-settings.ts'
 import { cpuSeconds } from './cpu.ts'
 import { Namespace } from './namespaces.ts'
 import { ours } from './rulesets.ts'
@@ -228,16 +229,9 @@ async function flowWatcher(router: Namespace, parent: string): Promise<Monitor> 
   await mkdir(directory)
   const wal = await Wal.open({ data: directory, flushMs: 100 })
   const source = await WatchSource.start(join(directory, 'recorder.sock'), wal)
-  const settings = {
-    recorderSocket: join(directory, 'recorder.sock'),
-    answersSocket: join(directory, 'answers.sock'),
-    statusDirectory: directory,
-    hostname: 'bench',
+  const settings = watchSettings(directory, {
     networks: [{ name: 'home', device: 'lan0', prefix: '10.0.0.1/24' }],
-    wan: { device: 'wan0' },
-    dns: { timeoutSecs: 5 },
-    flows: { activeTimeoutSecs: 300 },
-  }
+  })
   const path = join(directory, 'settings.json')
   await writeFile(path, JSON.stringify(settings))
   const child = start(router, process.execPath, join(ROOT, 'src/watch/flows/main.ts'), path)

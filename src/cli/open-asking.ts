@@ -1,6 +1,6 @@
-import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { request } from '../lib/requests.ts'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf } from '../recorder/query/filter.ts'
 import { findPlace } from '../recorder/query/place.ts'
@@ -29,24 +29,13 @@ export async function openAsking(
 ): Promise<Session> {
   const place = findPlace(data)
   if (data === undefined && (span.toMs === undefined || span.toMs > Date.now()))
-    await Promise.all(KEEPERS.map(recorded))
+    await Promise.all(KEEPERS.map((path) => request(path, RECORD_MS)))
   return openSession(place, {
     limits: { ...DEFAULT_LIMITS, timeoutMs: TIMEOUT_MS },
     dates: datesOf(span),
     window: span,
     signal,
     onFetch: sayFetch,
-  })
-}
-
-/** Resolves when what this one knows is on record, or nobody is there. */
-function recorded(path: string): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.setTimeout(RECORD_MS, () => socket.destroy())
-    socket.on('error', () => undefined)
-    socket.on('close', () => resolve())
-    socket.resume()
   })
 }
 

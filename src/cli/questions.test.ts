@@ -15,6 +15,8 @@ it('the command line begins the same questions with them as the sources answer',
   )
   expect(names).toContain('query')
   expect([...questions.matchAll(/^ {2}(\w+): async/gm)].map(([, name]) => name)).toEqual(names)
+  const launcher = readFileSync(join(ROOT, 'sekisho'), 'utf8')
+  expect(/case \$\{1-\} in (.*)\) flags=/.exec(launcher)?.[1]?.split(' | ')).toEqual(names)
 })
 
 it('makes the same files of the same sources, and knows all of these', async () => {

@@ -1,19 +1,11 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { Requests } from './requests.ts'
+import { Requests, request } from './requests.ts'
 
-function ask(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.on('error', () => resolve(false))
-    socket.on('close', (hadError) => resolve(!hadError))
-    socket.resume()
-  })
-}
+const ask = (path: string): Promise<boolean> => request(path, 5000)
 
 it('lets who connects wait until it was served, whatever came of it, and is for root only', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'requests-'))

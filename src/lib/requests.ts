@@ -1,7 +1,19 @@
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 
 const MAX_WAITING = 32
+
+/** Asks at a path; resolves when it was served, or after the time: true, or false when nobody is there. */
+export function request(path: string, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.setTimeout(timeoutMs, () => socket.destroy())
+    // 'close' follows, and says so.
+    socket.on('error', () => undefined)
+    socket.on('close', (hadError) => resolve(!hadError))
+    socket.resume()
+  })
+}
 
 /** A UNIX socket of root's. Who connects waits until `serve` has resolved: the connection is closed then. */
 export class Requests {

@@ -23,8 +23,8 @@ export function heartbeats(take: (heartbeat: Heartbeat) => void): (piece: string
 }
 
 /** The line for a heartbeat. */
-export function heartbeatLine(events: number, gaps: number): string {
-  return `${JSON.stringify({ heartbeat: true, events, gaps })}\n`
+export function heartbeatLine(events: number, gaps: number, undrainedMs = 0): string {
+  return `${JSON.stringify({ heartbeat: true, events, gaps, undrainedMs })}\n`
 }
 
 function parse(line: string): Heartbeat | undefined {

@@ -5,6 +5,7 @@ import { Requests } from '../../lib/requests.ts'
 import { AnswersListener } from '../answers.ts'
 import { Delivery } from '../deliver.ts'
 import { WatchEvents } from '../events.ts'
+import { heartbeatLine } from '../heartbeat.ts'
 import { parseWatchSettings } from '../settings.ts'
 import { STATUS_MS, writeStatus } from '../status.ts'
 import { conntrackFigures, missingSettings } from './conntrack-figures.ts'
@@ -125,10 +126,8 @@ async function main(path: string, receiveBytes: number | undefined): Promise<voi
     })
   }
   const heartbeat = (): void => {
-    const { events: taken, gaps, undrainedMs } = watcher.counts()
-    const { count, max } = conntrackFigures()
-    const line = { heartbeat: true, events: taken, gaps, undrainedMs, conntrack: count, max }
-    process.stdout.write(`${JSON.stringify(line)}\n`)
+    const { events: taken = 0, gaps = 0, undrainedMs } = watcher.counts()
+    process.stdout.write(heartbeatLine(taken, gaps, undrainedMs))
   }
   await refresh()
   await report()

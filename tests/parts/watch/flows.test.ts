@@ -12,6 +12,7 @@ import { AnswersSender } from '../../../src/watch/answers.ts'
 import { heartbeats } from '../../../src/watch/heartbeat.ts'
 import { judge } from '../../../src/watch/watchdog.ts'
 import { loggedRecords } from '../../recorder-log.ts'
+import { watchSettings } from '../../watch-settings.ts'
 import { CLIENT4, CLIENT6, FlowBed, SERVER4, SERVER6, WAN4 } from './flow-bed.ts'
 
 /* The flow watcher at a router that forwards real connections: what it records beside what the firewall counted. */
@@ -43,16 +44,10 @@ async function watch(
   activeTimeoutSecs: number,
   { receiveBytes, ipfix }: { receiveBytes?: number; ipfix?: { address: string; port: number } } = {},
 ): Promise<ChildProcess> {
-  const settings = {
-    recorderSocket: join(bed.directory, 'recorder.sock'),
-    answersSocket: join(bed.directory, 'answers.sock'),
-    statusDirectory: bed.directory,
-    hostname: 'gate',
+  const settings = watchSettings(bed.directory, {
     networks: [{ name: 'home', device: 'lan0', prefix: '10.9.0.1/24' }],
-    wan: { device: 'wan0' },
-    dns: { timeoutSecs: 5 },
     flows: { activeTimeoutSecs, ...(ipfix && { ipfix }) },
-  }
+  })
   const path = join(bed.directory, 'settings.json')
   await writeFile(path, JSON.stringify(settings))
   const only = ['--no-new-privs', '--bounding-set=-all,+net_admin', '--inh-caps=-all', '--ambient-caps=-all']

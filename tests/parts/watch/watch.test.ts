@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { DnsRecord } from '../../../src/recorder/records/dns.ts'
 import { WatchSource } from '../../../src/recorder/sources/watch/listen.ts'
 import { Wal } from '../../../src/recorder/wal/wal.ts'
-import type { WatchSettings } from '../../../src/watch/settings.ts'
 import { loggedRecords } from '../../recorder-log.ts'
+import { watchSettings } from '../../watch-settings.ts'
 import { Cable } from './bed.ts'
 import { CLIENT, query, response, SERVER } from './dns-message.ts'
 import { ethernet, ipv4, udp } from './frames.ts'
@@ -34,20 +34,15 @@ let watch: ChildProcess
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'watch-'))
   for (const name of ['run', 'data']) mkdirSync(join(root, name))
-  const settings: WatchSettings = {
+  const settings = watchSettings(join(root, 'run'), {
     recorderSocket: join(root, 'run/watch.sock'),
-    answersSocket: join(root, 'run/answers.sock'),
-    statusDirectory: join(root, 'run'),
-    hostname: 'gate',
     networks: [
       { name: 'home', device: 'lan0', prefix: '10.0.0.0/24' },
       { name: 'servers', device: 'lan1', prefix: '10.0.1.0/24' },
       { name: 'guest', device: 'lan2', prefix: '10.0.2.0/24' },
     ],
-    wan: { device: 'wan0' },
     dns: { timeoutSecs: 1 },
-    flows: { activeTimeoutSecs: 300 },
-  }
+  })
   writeFileSync(join(root, 'watch.json'), JSON.stringify(settings))
   await record()
   cable = await Cable.open()
