@@ -1,3 +1,4 @@
+import { integer, path, record, string } from '../lib/json-fields.ts'
 import { type ArchiveSettings, parseArchiveSettings } from './archive/settings.ts'
 import type { CredentialFiles } from './sources/forward/credentials.ts'
 import type { ForwardSettings } from './sources/forward/listen.ts'
@@ -85,34 +86,13 @@ function credentialFiles({ sharedKeyFile, usersFile }: Record<string, unknown>):
   }
 }
 
-function record(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) throw new Error(`${name} is not an object`)
-  return value as Record<string, unknown>
-}
-
 function list(value: unknown, name: string): Record<string, unknown>[] {
   if (!Array.isArray(value)) throw new Error(`${name} is not a list`)
   return value.map((one) => record(one, name))
-}
-
-function string(value: unknown, name: string): string {
-  if (typeof value !== 'string' || value === '') throw new Error(`${name} is not a text`)
-  return value
 }
 
 function name(value: unknown, key: string): string {
   const text = string(value, key)
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(text)) throw new Error(`${key} is not a name of [a-z0-9-]`)
   return text
-}
-
-function path(value: unknown, name: string): string {
-  const text = string(value, name)
-  if (!text.startsWith('/')) throw new Error(`${name} is not an absolute path`)
-  return text
-}
-
-function integer(value: unknown, name: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error(`${name} is not a number`)
-  return value as number
 }

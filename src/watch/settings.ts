@@ -1,3 +1,5 @@
+import { integer, path, record, string } from '../lib/json-fields.ts'
+
 /** The watchers' own configuration, which the module renders as JSON. */
 export interface WatchSettings {
   /** Where the recorder takes records. */
@@ -44,35 +46,14 @@ export function parseWatchSettings(text: string): WatchSettings {
       }
     }),
     wan: { device: string(record(all.wan, 'wan').device, 'wan.device') },
-    dns: { timeoutSecs: count(record(all.dns, 'dns').timeoutSecs, 'dns.timeoutSecs') },
+    dns: { timeoutSecs: integer(record(all.dns, 'dns').timeoutSecs, 'dns.timeoutSecs', 1) },
     flows: {
-      activeTimeoutSecs: count(flows.activeTimeoutSecs, 'flows.activeTimeoutSecs'),
+      activeTimeoutSecs: integer(flows.activeTimeoutSecs, 'flows.activeTimeoutSecs', 1),
       ...(flows.ipfix !== undefined && { ipfix: collector(record(flows.ipfix, 'flows.ipfix')) }),
     },
   }
 }
 
 function collector({ address, port }: Record<string, unknown>): { address: string; port: number } {
-  return { address: string(address, 'flows.ipfix.address'), port: count(port, 'flows.ipfix.port') }
-}
-
-function record(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) throw new Error(`${name} is not an object`)
-  return value as Record<string, unknown>
-}
-
-function string(value: unknown, name: string): string {
-  if (typeof value !== 'string' || value === '') throw new Error(`${name} is not a text`)
-  return value
-}
-
-function path(value: unknown, name: string): string {
-  const text = string(value, name)
-  if (!text.startsWith('/')) throw new Error(`${name} is not an absolute path`)
-  return text
-}
-
-function count(value: unknown, name: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) <= 0) throw new Error(`${name} is not a number`)
-  return value as number
+  return { address: string(address, 'flows.ipfix.address'), port: integer(port, 'flows.ipfix.port', 1) }
 }

@@ -11,8 +11,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   router: ['config', 'lib'],
   modules: ['router', 'config', 'lib'],
   agent: ['router', 'lib'],
-  recorder: ['router/paths.ts', 'lib/ip.ts', 'lib/requests.ts'],
-  watch: ['recorder/netlink', 'recorder/records', 'lib/ip.ts', 'lib/requests.ts'],
+  recorder: ['router/paths.ts', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
+  watch: ['recorder/netlink', 'recorder/records', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],

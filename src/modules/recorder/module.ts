@@ -65,6 +65,7 @@ export const recorder = defineModule({
   ],
   imageSources: [
     'src/recorder',
+    'src/lib/json-fields.ts',
     'src/lib/requests.ts',
     'node_modules/koffi',
     'node_modules/@koromix/koffi-linux-x64',

@@ -51,6 +51,7 @@ export const watch = defineModule({
         ],
   imageSources: [
     'src/watch',
+    'src/lib/json-fields.ts',
     'src/lib/requests.ts',
     'src/recorder/netlink',
     'src/recorder/records',
