@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
-import { datesOf, type Filter, missing } from '../recorder/query/filter.ts'
+import { type Filter, missing } from '../recorder/query/filter.ts'
 import { findPlace, type Place } from '../recorder/query/place.ts'
 import { QueryProblem } from '../recorder/query/problem.ts'
 import { isKindName, KINDS, type KindName } from '../recorder/records/kinds.ts'
+import { openAsking } from './open-asking.ts'
 import { openSession } from './open-session.ts'
 import {
   addFormatOptions,
@@ -12,7 +12,6 @@ import {
   type FormatOptions,
   formatOf,
   type SpanOptions,
-  sayFetch,
   spanOf,
   terminalWidth,
   writeOut,
@@ -57,13 +56,7 @@ export function logsCommand(): Command {
           return
         }
         const filter = filterOf(kind, options)
-        const session = await openSession(place, {
-          limits: { ...DEFAULT_LIMITS, timeoutMs: 3_600_000 },
-          dates: datesOf(filter),
-          window: filter,
-          signal,
-          onFetch: sayFetch,
-        })
+        const session = await openAsking(options.data, filter, signal)
         try {
           const { findClient } = await import('../recorder/query/find-client.ts')
           const { writeLogs } = await import('../recorder/query/logs.ts')
