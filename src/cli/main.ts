@@ -6,6 +6,8 @@ await runProgram({
   check: async () => (await import('./check.ts')).checkCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
   apply: async () => (await import('./apply.ts')).applyCommand(),
+  confirm: async () => (await import('./confirm.ts')).confirmCommand(),
+  rollback: async () => (await import('./rollback.ts')).rollbackCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   devices: async () => (await import('./devices.ts')).devicesCommand(),
   top: async () => (await import('./top.ts')).topCommand(),

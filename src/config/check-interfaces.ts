@@ -5,8 +5,16 @@ interface Use extends DraftMember {
   readonly owner: string
 }
 
-/** Devices the kernel or Docker makes, and names that sysctl takes for all devices. */
-const NOT_PORTS: ReadonlySet<string> = new Set(['lo', 'all', 'default', 'docker0', 'bonding_masters'])
+/** Devices the kernel, Docker or apply makes (router/health/), and names that sysctl takes for all devices. */
+const NOT_PORTS: ReadonlySet<string> = new Set([
+  'lo',
+  'all',
+  'default',
+  'docker0',
+  'bonding_masters',
+  'sekisho-a',
+  'sekisho-b',
+])
 
 /** Ports, VLANs and bridges: each device has one place. An untagged and a tagged network may share a port. */
 export function checkInterfaces({ wan, networks }: Draft): Finding[] {

@@ -2,14 +2,34 @@ import { runChecks } from './apply-checks.ts'
 import type { EnsureImages, StepContext } from './apply-step.ts'
 import { execute, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
-import { generationPath, generationTarget, pruneGenerations, writeGeneration } from './generation.ts'
+import { restore } from './fall-back.ts'
+import {
+  desiredOf,
+  generationPath,
+  generationTarget,
+  pruneGenerations,
+  writeGeneration,
+} from './generation.ts'
+import {
+  arm,
+  disarm,
+  disarmApplying,
+  type GuardState,
+  keepPushing,
+  now,
+  readGuard,
+  writeGuard,
+} from './guard.ts'
+import { awaitHealthy, healthyNow, type Probe } from './health/probe.ts'
 import type { Host } from './host.ts'
-import type { LiveRecord } from './inventory.ts'
+import type { Inventory, LiveRecord } from './inventory.ts'
 import { observeNft } from './nft-state.ts'
 import { observe, observeServices, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { Plan, Step } from './plan.ts'
-import { invert, plan } from './plan.ts'
+import { plan } from './plan.ts'
+import type { Session } from './session.ts'
+import { executeAll, wayBack } from './undo.ts'
 
 export interface ApplyOptions {
   readonly host: Host
@@ -24,14 +44,34 @@ export interface ApplyOptions {
   readonly lockSecs?: number
   /** Seconds that containers have to become healthy; default 120. */
   readonly healthSecs?: number
+  /** What a router with a state must do for people; what did it before must do it again. Default: nothing. */
+  readonly probes?: (desired: DesiredState) => readonly Probe[]
+  /** Seconds in which what was healthy before must be so again; default 30. */
+  readonly againSecs?: number
+  /** The command that goes back to the confirmed generation, for the timer; without, none is armed. */
+  readonly guard?: readonly string[]
+  /** Do not confirm: it is undone unless somebody does within this time. Needs `guard`. */
+  readonly confirm?: {
+    readonly secs: number
+    readonly session: Session
+    readonly tokenHash: string
+  }
+  /** It is a rollback: router.yaml becomes this generation's when it is confirmed. */
+  readonly restoresYaml?: boolean
 }
 
 export type ApplyResult =
-  | { readonly ok: true; readonly changed: boolean; readonly plan: Plan }
+  | {
+      readonly ok: true
+      readonly changed: boolean
+      readonly plan: Plan
+      /** It is in use and healthy, and undone unless it is confirmed in time. */
+      readonly waiting?: true
+    }
   | {
       readonly ok: false
       /** Where it ended: before 'apply' nothing was touched. */
-      readonly stage: 'lock' | 'plan' | 'write' | 'check' | 'apply'
+      readonly stage: 'lock' | 'unconfirmed' | 'plan' | 'write' | 'check' | 'apply'
       readonly message: string
       readonly details: readonly string[]
       /** After a failure in 'apply': what could not be put back; empty when everything is as before. */
@@ -41,7 +81,8 @@ export type ApplyResult =
 
 /**
  * Makes the machine what `desired` says, or leaves it as it was. Nothing is touched before the new generation is on
- * the disk and judged good; a failure after that is undone by the same steps inverted.
+ * the disk and judged good, and a timer is armed that undoes it should we die; a failure after that is undone by the
+ * same steps inverted.
  */
 export async function apply(options: ApplyOptions): Promise<ApplyResult> {
   const { host, lockSecs = 120 } = options
@@ -59,6 +100,12 @@ export async function apply(options: ApplyOptions): Promise<ApplyResult> {
 
 async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   const { host, desired, onProgress = () => {}, healthSecs = 120, ensureImages } = options
+  const waiting = await readGuard(host)
+  if (waiting?.phase === 'waiting' && now() < (waiting.deadline ?? 0)) {
+    const left = Math.ceil((waiting.deadline ?? 0) - now())
+    const message = `generation ${waiting.to} waits to be confirmed, for ${left} s more. Fix: sekisho confirm keeps it, sekisho rollback gives it up`
+    return { ok: false, stage: 'unconfirmed', message, details: [], unrestored: [] }
+  }
   const inventory = await observe(host, desired)
   const planned = plan(inventory, desired)
   const refuse = (stage: 'plan' | 'write' | 'check', message: string, details: readonly string[] = []) =>
@@ -68,11 +115,15 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   if (veto !== undefined) return refuse('plan', veto)
   if (planned.steps.length === 0) {
     if (inventory.confirmed !== planned.to) await host.symlink(generationTarget(planned.to), PATHS.confirmed)
+    if (waiting) await disarm(host)
     return { ok: true, changed: false, plan: planned }
   }
 
   const context: StepContext = { host, ensureImages, healthSecs }
   const fresh = planned.to !== planned.from
+  const steps = planned.steps.filter((step) => step.do !== 'images' && step.do !== 'file')
+  let wanted: readonly Probe[]
+  let guard: Guard
   try {
     if (fresh) await writeGeneration(host, planned.to, desired, options.source, inventory.current)
     for (const step of planned.steps.filter((s) => s.do === 'images')) {
@@ -86,27 +137,34 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
         return refuse('check', 'the new configuration was refused; nothing was changed', findings)
       }
     }
+    wanted = await whatWorks(options, inventory)
+    guard = await startGuard(options, planned, inventory, steps)
   } catch (error) {
     if (fresh) await discard(host, planned.to)
+    await disarm(host).catch(() => {})
     return refuse('write', messageOf(error), detailsOf(error))
   }
 
-  const attempted: Step[] = []
+  const confirm = fresh ? options.confirm : undefined
+  let begun = 0
   try {
-    for (const step of planned.steps.filter((s) => s.do !== 'images' && s.do !== 'file')) {
+    for (const step of steps) {
       onProgress(step.says)
-      attempted.push(step)
+      begun++
+      await guard.begins(begun)
       await execute(step, context)
     }
     await verifyUnits(host, desired)
+    await verifyHealth(wanted, options)
     await recordLive(host, planned.to)
-    await host.symlink(generationTarget(planned.to), PATHS.confirmed)
+    if (confirm) await guard.waits(confirm)
+    else await host.symlink(generationTarget(planned.to), PATHS.confirmed)
   } catch (error) {
     onProgress(`${messageOf(error)}: going back`)
-    const late = planned.steps.filter((step) => isUndoneAnyway(step) && !attempted.includes(step))
-    const unrestored = await rollBack([...attempted, ...late], context, onProgress)
+    const unrestored = await goBack(steps, begun, inventory, context, onProgress)
     await restoreConfirmed(host, inventory.confirmed)
     if (fresh && unrestored.length === 0) await discard(host, planned.to)
+    await guard.ends().catch(() => {})
     return {
       ok: false,
       stage: 'apply',
@@ -116,34 +174,108 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       plan: planned,
     }
   }
+  if (confirm) return { ok: true, changed: true, plan: planned, waiting: true }
+  // It is confirmed: a timer that stays finds nothing to do.
+  await guard.ends().catch((error: unknown) => onProgress(messageOf(error)))
   await pruneGenerations(host).catch((error: unknown) =>
     onProgress(`old generations stay: ${messageOf(error)}`),
   )
   return { ok: true, changed: true, plan: planned }
 }
 
-/** Undoes the steps, each as well as it can be; returns what failed on the way back. */
-async function rollBack(
-  attempted: readonly Step[],
-  context: StepContext,
-  onProgress: (line: string) => void,
-): Promise<string[]> {
-  const failures: string[] = []
-  for (const step of invert(attempted)) {
-    onProgress(step.says)
-    try {
-      await execute(step, context)
-    } catch (error) {
-      failures.push(`${step.says}: ${messageOf(error)}`)
-    }
-  }
-  return failures
+/** Those probes of the new state that the router passes now: they must be passed again. */
+async function whatWorks(
+  { desired, probes, onProgress }: ApplyOptions,
+  { current }: Inventory,
+): Promise<readonly Probe[]> {
+  // Before the first apply nothing is promised to anyone.
+  if (!probes || !current) return []
+  const before = probes(desiredOf(current))
+  onProgress?.(`looks at what works now: ${before.map(({ name }) => name).join(', ')}`)
+  const healthy = await healthyNow(before)
+  const ill = before.filter(({ name }) => !healthy.has(name)).map(({ name }) => name)
+  if (ill.length > 0) onProgress?.(`what does not work is not waited for: ${ill.join(', ')}`)
+  return probes(desired).filter(({ name }) => healthy.has(name))
 }
 
-/** Whether the way back needs this step's inverse though it was not come to, as earlier ones have its effect. */
-function isUndoneAnyway(step: Step): boolean {
-  // Runtime directories are made early and swept late; a firewall that is stopped takes policies along.
-  return step.do === 'sweep' || (step.do === 'takeover' && step.action.kind === 'accept-policy')
+async function verifyHealth(
+  wanted: readonly Probe[],
+  { onProgress, againSecs = 30 }: ApplyOptions,
+): Promise<void> {
+  if (wanted.length === 0) return
+  onProgress?.(`waits until all of it works again, ${againSecs} s at most`)
+  const ill = await awaitHealthy(wanted, againSecs)
+  if (ill.length > 0) throw new StepError(`what worked before does not work again within ${againSecs} s`, ill)
+}
+
+/** The dead man's switch, for the time of one apply. */
+interface Guard {
+  /** The n-th step begins. */
+  begins(n: number): Promise<void>
+  /** All is done: the switch is set to the time that people have to confirm, counted from now. */
+  waits(confirm: NonNullable<ApplyOptions['confirm']>): Promise<void>
+  ends(): Promise<void>
+}
+
+async function startGuard(
+  { host, guard, restoresYaml }: ApplyOptions,
+  planned: Plan,
+  inventory: Inventory,
+  steps: readonly Step[],
+): Promise<Guard> {
+  if (!guard) {
+    const nothing = async () => {}
+    return { begins: nothing, waits: nothing, ends: nothing }
+  }
+  const state: GuardState = { version: 1, phase: 'applying', to: planned.to }
+  // Without a generation to go back to, the steps themselves say what there was.
+  const first = inventory.confirmed === undefined
+  const journal = (begun: number) => (first ? { ...state, journal: { steps: [...steps], begun } } : state)
+  await writeGuard(host, journal(0))
+  await arm(host, 'applying', guard)
+  const stop = keepPushing(host)
+  return {
+    async begins(n) {
+      if (first) await writeGuard(host, journal(n))
+    },
+    async waits({ secs, session, tokenHash }) {
+      // Before the timer: when it fires, the time is over. After it: a state that waits has its timer.
+      const deadline = now() + secs
+      await arm(host, 'waiting', guard, secs)
+      await writeGuard(host, {
+        ...journal(steps.length),
+        phase: 'waiting',
+        deadline,
+        tokenHash,
+        session: { ...session, anchors: [...session.anchors] },
+        ...(restoresYaml && { restoresYaml }),
+      })
+      stop()
+      await disarmApplying(host)
+    },
+    async ends() {
+      stop()
+      await disarm(host)
+    },
+  }
+}
+
+/** Undoes what was begun. What fails on the way is tried once more, from what is observed. */
+async function goBack(
+  steps: readonly Step[],
+  begun: number,
+  { confirmed }: Inventory,
+  context: StepContext,
+  onProgress: (line: string) => void,
+): Promise<readonly string[]> {
+  const failures = await executeAll(wayBack(steps, begun), context, onProgress)
+  if (failures.length === 0 || confirmed === undefined) return failures
+  onProgress(`${failures.join('; ')}: tries again`)
+  try {
+    return (await restore(context, confirmed, onProgress)).failures
+  } catch (error) {
+    return [...failures, messageOf(error)]
+  }
 }
 
 async function restoreConfirmed(host: Host, confirmed: number | undefined): Promise<void> {

@@ -78,6 +78,34 @@ export function manifestOf(desired: DesiredState): Manifest {
   }
 }
 
+/**
+ * A generation on the disk as the desired state that it was made from; its manifest is that of the generation again.
+ * Native checks are not kept: they were passed.
+ */
+export function desiredOf({ manifest, files }: GenerationOnDisk): DesiredState {
+  const desired = {
+    files: manifest.files.flatMap(({ path, owner, secret }) => {
+      const found = files[path]
+      return found ? [{ path, text: found.text, mode: found.mode, owner, ...(secret && { secret }) }] : []
+    }),
+    units: manifest.units,
+    volumes: manifest.volumes,
+    images: manifest.images,
+    services: manifest.services,
+    checks: [],
+    restarts: manifest.restarts,
+  } satisfies DesiredState
+  const derived = new Set(placesOf(desired).map((place) => place.path))
+  // A file that is gone has its place still, and is no link of its own for that.
+  for (const { path } of manifest.files) derived.add(path.replace(/^host/, ''))
+  const links = manifest.places.flatMap((place) =>
+    place.kind === 'link' && !derived.has(place.path)
+      ? [{ path: place.path, target: place.target, owner: place.owner }]
+      : [],
+  )
+  return { ...desired, links }
+}
+
 /** Reads the generation that a symlink points to; undefined when there is none or it cannot be read. */
 export async function readGeneration(host: Host, number: number): Promise<GenerationOnDisk | undefined> {
   const root = generationPath(number)

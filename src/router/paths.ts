@@ -11,6 +11,8 @@ export const PATHS = {
   data: '/var/lib/sekisho',
   run: '/run/sekisho',
   lock: '/run/sekisho.lock',
+  /** What is under way and not confirmed; gone after a boot, which itself goes back to `confirmed`. */
+  guard: '/run/sekisho-guard.json',
   /** Installed releases: /opt/sekisho/<version>-<hash>/, and the symlink /opt/sekisho/current. */
   install: '/opt/sekisho',
 } as const

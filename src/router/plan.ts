@@ -163,30 +163,34 @@ function isForwarding(key: string): boolean {
   return FORWARDING.some((own) => own === key)
 }
 
-/** What has to happen for the machine to become `desired`. Pure; empty steps when it already is. */
-export function plan(inventory: Inventory, desired: DesiredState): Plan {
+/**
+ * What has to happen for the machine to become `desired`. Pure; empty steps when it already is. `target` is the
+ * generation on the disk that holds it already; without, a new one is made when it differs from the current one.
+ */
+export function plan(inventory: Inventory, desired: DesiredState, target?: number): Plan {
   const { current } = inventory
   const manifest = manifestOf(desired)
   const fresh =
     current === undefined ||
     current.drift.length > 0 ||
     JSON.stringify(manifest) !== JSON.stringify(current.manifest)
-  const to = fresh ? Math.max(0, ...inventory.generations) + 1 : current.number
+  const to = target ?? (fresh ? Math.max(0, ...inventory.generations) + 1 : current.number)
   const merges = mergeSteps(inventory, desired)
   const files = fileSteps(inventory, desired)
   const places = placeSteps(inventory, manifest)
-  const pointer: Step[] = fresh
-    ? [
-        {
-          do: 'current',
-          ...(current && { before: current.number }),
-          after: to,
-          owner: 'core',
-          impact: 'none',
-          says: `generation ${to} becomes current`,
-        },
-      ]
-    : []
+  const pointer: Step[] =
+    to !== current?.number
+      ? [
+          {
+            do: 'current',
+            ...(current && { before: current.number }),
+            after: to,
+            owner: 'core',
+            impact: 'none',
+            says: `generation ${to} becomes current`,
+          },
+        ]
+      : []
   const steps = [
     ...imageSteps(inventory),
     ...volumeSteps(inventory, desired),

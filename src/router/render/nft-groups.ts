@@ -31,6 +31,7 @@ export const RULE_GROUPS = [
   'containers-outbound',
   'containers-within',
   'transit-ping6',
+  'probe',
   'forward-dnat',
   'forward-accept',
   'hairpin',

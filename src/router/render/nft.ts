@@ -1,3 +1,4 @@
+import { TEST_POINTS } from '../health/test-points.ts'
 import type { Router } from '../model.ts'
 import { NFT_TABLE } from '../paths.ts'
 import { CONTAINER_DEVICES, logRule, type NftInput, OWN_DEVICES, rule, zoneDevice } from './nft-context.ts'
@@ -80,7 +81,10 @@ function setsOf(router: Router): NamedSet[] {
       name: 'forward_from',
       about: 'Through the router, by zone.',
       type: 'ifname : verdict',
-      elements: verdicts('goto', (zone) => `forward_${zone}`, zones),
+      elements: [
+        ...verdicts('goto', (zone) => `forward_${zone}`, zones),
+        `${device(TEST_POINTS[0])} : goto test_points`,
+      ],
     },
     ...knownSets(router),
     ...sourceSets(router),
@@ -110,6 +114,7 @@ function chainsOf(input: NftInput): Chain[] {
     ...inputChains(input),
     ...forwardChains(input),
     dropForwardWan(),
+    testPoints(),
     ...natChains(router),
     {
       name: 'drop_unknown',
@@ -120,6 +125,19 @@ function chainsOf(input: NftInput): Chain[] {
       ],
     },
   ]
+}
+
+/** What `sekisho apply` sends through, to see that packets are forwarded (src/router/health/forwarding.ts). */
+function testPoints(): Chain {
+  return {
+    name: 'test_points',
+    about: `Between the two devices that apply makes for a moment to see whether packets are forwarded. A look-up
+      that is made anyway finds the way here, so that no other packet pays for it.`,
+    rules: [
+      rule('probe', `oifname ${device(TEST_POINTS[1])} accept`, 'from one test point to the other'),
+      rule('default-deny', 'goto drop_unknown', 'and nowhere else'),
+    ],
+  }
 }
 
 /** Checks that both filter hooks begin with: the source, then the state. */

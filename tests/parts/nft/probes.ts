@@ -1,3 +1,5 @@
+import { forwardingProbes } from '../../../src/router/health/forwarding.ts'
+import { createHost } from '../../../src/router/host.ts'
 import type { RuleGroup } from '../../../src/router/render/nft.ts'
 import {
   type Bed,
@@ -638,10 +640,24 @@ export const PROBES: readonly Probe[] = [
     run: toForward('100.64.8.1', '100.64.7.2', false),
   },
 
+  // Test points
+  {
+    what: 'one test point of apply reaches the other over both families',
+    groups: ['probe', 'zones', 'established'],
+    run: testPoints,
+  },
+
   // Records
   { what: 'a refused packet is recorded with its reason', groups: ['log'], run: recorded },
   { what: 'broadcasts and multicasts are refused without a record', groups: ['noise'], run: quiet },
 ]
+
+/** What apply asks of its own test points. */
+async function testPoints({ router }: Bed): Promise<string | undefined> {
+  const machine = createHost({ exec: (argv) => router.try(argv) })
+  const seen = await Promise.all(forwardingProbes(machine).map((probe) => probe.run()))
+  return seen.find((saw) => saw !== undefined)
+}
 
 async function udp(
   bed: Bed,

@@ -1,0 +1,166 @@
+import { dockerAnswers, type ensureImages } from '../install/images.ts'
+import { type ApplyOptions, type ApplyResult, apply } from '../router/apply.ts'
+import { type EnsureImages, StepError } from '../router/apply-step.ts'
+import { describe, describeJson } from '../router/describe.ts'
+import { probesOf } from '../router/health/probes-of.ts'
+import type { Host } from '../router/host.ts'
+import type { Plan } from '../router/plan.ts'
+import { sessionOf } from '../router/session.ts'
+import { hashToken, newToken } from '../router/token.ts'
+import { awaitConfirm } from './await-confirm.ts'
+import { parseConfirmTime } from './confirm-time.ts'
+import { guardCommand } from './guard-command.ts'
+
+/** The options that every command has that changes the machine. */
+export interface ApplyFlags {
+  readonly confirm?: string
+  readonly json?: boolean
+  readonly wait: string
+}
+
+export interface RunApplyOptions extends Pick<ApplyOptions, 'host' | 'desired' | 'source' | 'restoresYaml'> {
+  readonly flags: ApplyFlags
+  readonly ensureImages: EnsureImages
+  /** Why not to go on, in words. */
+  readonly veto?: (plan: Plan) => string | undefined
+  /** After it was confirmed, here or there; lines to print. */
+  readonly onConfirmed?: (generation: number) => Promise<readonly string[]>
+}
+
+/** Applies a state on this terminal, waits for the confirmation when that was asked for, and returns the exit code. */
+export async function runApply(options: RunApplyOptions): Promise<number> {
+  const { host, flags } = options
+  if (!/^\d{1,5}$/.test(flags.wait)) return complain('--wait takes a number of seconds')
+  const secs = flags.confirm === undefined ? undefined : parseConfirmTime(flags.confirm)
+  if (typeof secs === 'string') return complain(secs)
+  const token = newToken()
+  const interrupts = outliveTheTerminal()
+  const result = await apply({
+    ...options,
+    lockSecs: Number(flags.wait),
+    onProgress: say,
+    probes: (desired) => probesOf(host, desired),
+    guard: guardCommand(),
+    ...(secs !== undefined && {
+      confirm: { secs, session: await sessionOf(host, process.pid), tokenHash: hashToken(token) },
+    }),
+    onPlan: async (plan) => {
+      if (plan.steps.length > 0 && !flags.json) process.stdout.write(describe(plan))
+      const veto = plan.steps.length > 0 ? options.veto?.(plan) : undefined
+      // Now, while somebody surely sees it: the way to this terminal may be what changes.
+      if (veto === undefined && secs !== undefined && plan.from !== plan.to)
+        say(`to keep it, within ${flags.confirm} of its end: sekisho confirm ${token}`)
+      return veto
+    },
+  })
+  if (!result.ok || !result.waiting) {
+    const notes = result.ok && result.changed ? ((await options.onConfirmed?.(result.plan.to)) ?? []) : []
+    report(result, flags, notes)
+    return result.ok ? 0 : 1
+  }
+  return waitAndReport(options, result.plan, token, interrupts)
+}
+
+async function waitAndReport(
+  { host, flags }: RunApplyOptions,
+  plan: Plan,
+  token: string,
+  interrupts: Interrupts,
+): Promise<number> {
+  const { to, from } = plan
+  if (!flags.json)
+    process.stdout.write(
+      `Generation ${to} is in use, and goes back by itself unless it is confirmed within ${flags.confirm}:\n  sekisho confirm          in this session\n  sekisho confirm ${token}   from anywhere\n`,
+    )
+  const gone = new AbortController()
+  interrupts.onSignal = () => gone.abort()
+  const confirmed = await awaitConfirm(host, to, { say: flags.json ? () => {} : say, gone: gone.signal })
+  if (flags.json) {
+    const words = { confirmed: confirmed ?? null, plan: describeJson(plan) }
+    process.stdout.write(`${JSON.stringify({ ok: confirmed === true, changed: true, ...words }, null, 2)}\n`)
+  } else if (confirmed === true) {
+    process.stdout.write(`Done: generation ${to} is in use and confirmed.\n`)
+  } else if (confirmed === false) {
+    const back =
+      from === undefined ? 'this machine is as it was before' : `generation ${from} is in use again`
+    process.stderr.write(
+      `Generation ${to} was not confirmed: ${back}.\nrouter.yaml is as you left it; "sekisho plan" shows what it would change.\n`,
+    )
+  } else {
+    process.stderr.write(`It still waits: sekisho confirm ${token} keeps it, sekisho rollback gives it up.\n`)
+  }
+  return confirmed === true ? 0 : confirmed === false ? 1 : 130
+}
+
+function report(result: ApplyResult, { json }: ApplyFlags, notes: readonly string[]): void {
+  if (json) {
+    const { plan, ...rest } = result
+    process.stdout.write(
+      `${JSON.stringify({ ...rest, ...(plan && { plan: describeJson(plan) }) }, null, 2)}\n`,
+    )
+    return
+  }
+  if (result.ok) {
+    process.stdout.write(
+      result.changed
+        ? `Done: generation ${result.plan.to} is in use and confirmed.\n`
+        : 'Nothing to do: the machine is what router.yaml says.\n',
+    )
+    for (const note of notes) process.stdout.write(`${note}\n`)
+    return
+  }
+  process.stderr.write(`\n${result.message}\n`)
+  for (const line of result.details) process.stderr.write(`  ${line}\n`)
+  if (result.stage === 'apply') {
+    process.stderr.write(
+      result.unrestored.length === 0
+        ? 'Everything is as it was before.\n'
+        : 'The way back was not complete; "sekisho plan" shows what differs:\n',
+    )
+    for (const line of result.unrestored) process.stderr.write(`  ${line}\n`)
+  } else {
+    process.stderr.write('Nothing was changed.\n')
+  }
+}
+
+/** Images by what is installed, and Docker started where it is not: stopped, it cannot say which it has. */
+export function imagesOf(host: Host, ensure: typeof ensureImages): EnsureImages {
+  return async (images) => {
+    if (!(await dockerAnswers())) {
+      say('starts Docker, which keeps the images')
+      await host.exec(['systemctl', 'start', 'docker.service'])
+    }
+    const missing = await ensure(images, { onProgress: say })
+    if (missing.length > 0)
+      throw new StepError(
+        `these images are nowhere on this machine: ${missing.join(', ')}. Fix: install the bundle they belong to, or docker pull them`,
+      )
+  }
+}
+
+export function say(line: string): void {
+  process.stderr.write(`  ${line}\n`)
+}
+
+/** Prints a complaint; the exit code for it. */
+export function complain(line: string): 1 {
+  process.stderr.write(`${line}\n`)
+  return 1
+}
+
+/** What becomes of signals: they are put off while steps are done, and meant once nothing is done any more. */
+interface Interrupts {
+  onSignal: (() => void) | undefined
+}
+
+/** Half an apply is worse than none: a lost terminal or a Ctrl-C does not end it, and it ends by itself. */
+function outliveTheTerminal(): Interrupts {
+  const interrupts: Interrupts = { onSignal: undefined }
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      if (interrupts.onSignal) interrupts.onSignal()
+      else process.stderr.write('  finishing first: it can be undone by another apply\n')
+    })
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  return interrupts
+}
