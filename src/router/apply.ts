@@ -161,7 +161,11 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     else await host.symlink(generationTarget(planned.to), PATHS.confirmed)
   } catch (error) {
     onProgress(`${messageOf(error)}: going back`)
-    const unrestored = await goBack(steps, begun, inventory, context, onProgress)
+    const unrestored = await goBack(
+      { steps, begun, base: planned.to, confirmed: inventory.confirmed },
+      context,
+      onProgress,
+    )
     await restoreConfirmed(host, inventory.confirmed)
     if (fresh && unrestored.length === 0) await discard(host, planned.to)
     await guard.ends().catch(() => {})
@@ -260,11 +264,16 @@ async function startGuard(
   }
 }
 
+interface Begun {
+  readonly steps: readonly Step[]
+  readonly begun: number
+  readonly base: number
+  readonly confirmed: number | undefined
+}
+
 /** Undoes what was begun. What fails on the way is tried once more, from what is observed. */
 async function goBack(
-  steps: readonly Step[],
-  begun: number,
-  { confirmed }: Inventory,
+  { steps, begun, base, confirmed }: Begun,
   context: StepContext,
   onProgress: (line: string) => void,
 ): Promise<readonly string[]> {
@@ -272,7 +281,7 @@ async function goBack(
   if (failures.length === 0 || confirmed === undefined) return failures
   onProgress(`${failures.join('; ')}: tries again`)
   try {
-    return (await restore(context, confirmed, onProgress)).failures
+    return (await restore(context, { base, confirmed }, onProgress)).failures
   } catch (error) {
     return [...failures, messageOf(error)]
   }

@@ -1,11 +1,11 @@
 import type { StepContext } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
 import { desiredOf, generationPath, linkedGeneration, readGeneration } from './generation.ts'
-import { disarm, now, readGuard } from './guard.ts'
+import { disarm, now, readGuard, writeGuard } from './guard.ts'
 import type { Host } from './host.ts'
-import { observe } from './observe.ts'
+import { observe, presume } from './observe.ts'
 import { PATHS } from './paths.ts'
-import { plan } from './plan.ts'
+import { plan, type Step } from './plan.ts'
 import { executeAll, wayBack } from './undo.ts'
 import { markUndone } from './undone.ts'
 
@@ -70,7 +70,9 @@ async function fallBackLocked({
     if (!early && leftSecs > 0) return { did: 'not yet', leftSecs }
   }
   const dropped = state?.to ?? current
-  const { failures, desired } = await restore(context, confirmed, onProgress)
+  const base = state?.base ?? current
+  if (state && base !== undefined) await writeGuard(host, { ...state, base })
+  const { failures, desired } = await restore(context, { base, confirmed }, onProgress)
   if (dropped !== undefined && dropped !== confirmed) {
     await removeVolumes(host, dropped, desired)
     // One that was never written to its end is no history.
@@ -86,10 +88,14 @@ function reasonOf(phase: 'applying' | 'waiting' | undefined): string {
   return phase === 'waiting' ? 'it was not confirmed in time' : 'its apply ended before it was done'
 }
 
-/** Makes the machine what the confirmed generation says, or what it was before there was one. */
+/**
+ * Makes the machine what the confirmed generation says, or what it was before there was one. First come the steps
+ * that the difference to `base` asks for, as the generations say it: nobody waits until all has been looked at. Then
+ * what is observed to be amiss still.
+ */
 export async function restore(
   context: StepContext,
-  confirmed: number | undefined,
+  { base, confirmed }: { readonly base: number | undefined; readonly confirmed: number | undefined },
   onProgress: (line: string) => void,
 ): Promise<{ failures: string[]; desired?: DesiredState }> {
   const { host } = context
@@ -101,9 +107,28 @@ export async function restore(
   const generation = await readGeneration(host, confirmed)
   if (!generation) return { failures: [`generation ${confirmed} cannot be read`] }
   const desired = desiredOf(generation)
+  const left = base === undefined || base === confirmed ? undefined : await readGeneration(host, base)
+  const failures = left
+    ? await hurry(plan(await presume(host, left, desired), desired, confirmed).steps, context, onProgress)
+    : []
   const planned = plan(await observe(host, desired), desired, confirmed)
   // What would hold up a way forward does not hold up the way back.
-  return { failures: await executeAll(planned.steps, context, onProgress), desired }
+  return { failures: [...failures, ...(await executeAll(planned.steps, context, onProgress))], desired }
+}
+
+/** Links and firewall before all else, then services of the host beside containers, which take the longest. */
+async function hurry(
+  steps: readonly Step[],
+  context: StepContext,
+  onProgress: (line: string) => void,
+): Promise<string[]> {
+  const units: readonly Step['do'][] = ['stop', 'restart', 'start']
+  const containers: readonly Step['do'][] = ['docker-start', 'docker-restart', 'compose']
+  const some = (which: (step: Step) => boolean) => executeAll(steps.filter(which), context, onProgress)
+  const isOf = (kinds: readonly Step['do'][]) => (step: Step) => kinds.includes(step.do)
+  const failures = await some((step) => !isOf([...units, ...containers, 'sweep'])(step))
+  const both = await Promise.all([some(isOf(containers)), some(isOf(units))])
+  return [...failures, ...both.flat(), ...(await some(isOf(['sweep'])))]
 }
 
 /** Data directories that the dropped generation brought and nobody has written into. */

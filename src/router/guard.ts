@@ -19,6 +19,8 @@ const GuardState = z.object({
   to: z.number(),
   /** Seconds since boot at which an unconfirmed generation is given up. */
   deadline: z.number().optional(),
+  /** Going back has begun, from this generation: when it ends early, it begins again from there. */
+  base: z.number().optional(),
   tokenHash: z.string().optional(),
   session: z.object({ audit: z.number().optional(), anchors: z.array(z.string()) }).optional(),
   /** The generation's router.yaml becomes the user's with the confirmation: it is a rollback. */

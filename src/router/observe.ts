@@ -75,6 +75,42 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
   }
 }
 
+/**
+ * The same from the file system alone, in no time: what runs is taken to be as `base` would have left it. For the first
+ * steps of a way back, which nothing is to hold up.
+ */
+export async function presume(host: Host, base: GenerationOnDisk, desired: DesiredState): Promise<Inventory> {
+  const merged: Record<string, string | undefined> = {}
+  for (const path of MERGED_PATHS) merged[path] = await host.read(path)
+  const settings = [...sysctlsOf(desired.files), ...sysctlsOf(textsOf(base)), ...FORWARDING.map(required)]
+  return {
+    limited: false,
+    current: base,
+    confirmed: undefined,
+    generations: [],
+    places: await observePlaces(host, desired, base),
+    saved: await tree(host, SAVED.files, ''),
+    merged,
+    savedMerged: await readJson<Record<string, Saved>>(host, SAVED.merged),
+    savedSysctls: await readJson<Record<string, string>>(host, SAVED.sysctls),
+    sysctls: await observeSysctls(host, settings),
+    units: Object.fromEntries(
+      unitNames(desired, base).map((name) => [name, { active: 'active', load: 'loaded' }]),
+    ),
+    nft: base.live?.nft,
+    services: asLeft(base),
+    missingImages: [],
+    volumes: Object.fromEntries(
+      desired.volumes.map(({ path, uid, gid, mode }) => [path, { kind: 'directory', uid, gid, mode }]),
+    ),
+    missingRun: [],
+    hostname: ((await host.read('/proc/sys/kernel/hostname')) ?? '').trim(),
+    takeover: [],
+    lapsed: [],
+    blockers: [],
+  }
+}
+
 /** A host on which what may not be read counts as absent. */
 function lenient(host: Host): Host {
   const read = (path: string) =>

@@ -11,6 +11,7 @@ export async function executeAll(
 ): Promise<string[]> {
   const failures: string[] = []
   for (const step of steps) {
+    if (step.do === 'file') continue
     onProgress(step.says)
     try {
       await execute(step, context)

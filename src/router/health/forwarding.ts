@@ -13,7 +13,7 @@ const FAR = { 4: '198.18.255.6', 6: '2001:2:0:ffb::2' } as const
 /**
  * Pings from one namespace to another through the router and prints "4" and "6" for what was answered. The namespaces
  * are those of two processes that end by themselves, and their cables go with them: whatever becomes of us, nothing
- * is left.
+ * is left. Neighbours of IPv6 are written down, for the router answers nobody on a device that is in no zone.
  */
 const SCRIPT = `
 own=$(readlink /proc/self/ns/net)
@@ -24,8 +24,8 @@ trap 'tidy; kill $a $b 2>/dev/null' EXIT
 tidy
 for pid in $a $b; do while [ "$(readlink /proc/$pid/ns/net)" = "$own" ]; do sleep 0.01; done; done
 ip -batch - <<END || exit 1
-link add ${A} type veth peer name point netns $a
-link add ${B} type veth peer name point netns $b
+link add ${A} address 02:73:6b:00:0a:01 type veth peer name point address 02:73:6b:00:0a:02 netns $a
+link add ${B} address 02:73:6b:00:0b:01 type veth peer name point address 02:73:6b:00:0b:02 netns $b
 link set ${A} up
 link set ${B} up
 address add 198.18.255.1/30 dev ${A}
@@ -35,6 +35,8 @@ v6=yes
 ip -batch - 2>/dev/null <<END || v6=
 address add 2001:2:0:ffa::1/64 dev ${A} nodad
 address add 2001:2:0:ffb::1/64 dev ${B} nodad
+neighbour add 2001:2:0:ffa::2 lladdr 02:73:6b:00:0a:02 dev ${A} nud permanent
+neighbour add 2001:2:0:ffb::2 lladdr 02:73:6b:00:0b:02 dev ${B} nud permanent
 END
 end() {
   nsenter --net=/proc/$1/ns/net ip -batch - <<END
@@ -44,11 +46,12 @@ route add default via $2.$3
 END
   [ -z "$v6" ] || nsenter --net=/proc/$1/ns/net ip -batch - <<END
 address add $4::2/64 dev point nodad
+neighbour add $4::1 lladdr 02:73:6b:00:$5:01 dev point nud permanent
 route add ::/0 via $4::1
 END
 }
-end $a 198.18.255 1 2001:2:0:ffa && end $b 198.18.255 5 2001:2:0:ffb || exit 1
-ask() { nsenter --net=/proc/$a/ns/net ping "-$1" -n -q -c 3 -i 0.2 -w 1 "$2" >/dev/null 2>&1 && echo "$1"; }
+end $a 198.18.255 1 2001:2:0:ffa 0a && end $b 198.18.255 5 2001:2:0:ffb 0b || exit 1
+ask() { nsenter --net=/proc/$a/ns/net ping "-$1" -n -q -c 1 -W 1 "$2" >/dev/null 2>&1 && echo "$1"; }
 ask 4 ${FAR[4]} & one=$!
 ask 6 ${FAR[6]}
 wait $one
