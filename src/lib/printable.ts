@@ -1,7 +1,14 @@
-/** Text for one line of a terminal: what would end the line, drive the terminal or cannot be seen is written out. */
+/**
+ * Control and format characters as escapes: a terminal obeys them (ECMA-48), and bidirectional overrides make a
+ * line read as another one.
+ */
 export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  )
+  return [...text].map(printableChar).join('')
+}
+
+/** The same of one character. */
+export function printableChar(char: string): string {
+  if (!/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u.test(char)) return char
+  const code = char.codePointAt(0) ?? 0
+  return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }
