@@ -40,16 +40,16 @@ function clip(text: string): string {
   return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
 }
 
-/** Bytes as a whole number of the largest unit that fits. */
-export function bytesWords(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+/** A key that ends with "_bytes" says what it counts: the number as it is, or of the largest unit that fits. */
+function bytesWords(bytes: number): string {
+  const units = ['', ' KiB', ' MiB', ' GiB', ' TiB']
   let value = bytes
   let unit = 0
   while (value >= 1024 && value % 1024 === 0 && unit < units.length - 1) {
     value /= 1024
     unit++
   }
-  return `${value} ${units[unit]}`
+  return `${value}${units[unit]}`
 }
 
 function isRange(value: object): value is PortRange {

@@ -8,7 +8,8 @@ export interface FileChange {
   readonly path: string
   readonly owner: string
   readonly kind: Change['kind']
-  /** Hunks of a unified diff; none for a secret, whose text nobody is shown. */
+  readonly secret: boolean
+  /** Hunks of a unified diff; none for a secret, whose text nobody is shown, or where only the mode differs. */
   readonly hunks: readonly string[]
 }
 
@@ -46,6 +47,7 @@ function fileChanges(before: GenerationOnDisk, after: GenerationOnDisk): FileCha
         path,
         owner: is?.owner ?? was?.owner ?? 'core',
         kind: was === undefined ? 'added' : is === undefined ? 'removed' : 'changed',
+        secret,
         hunks: secret ? [] : unifiedDiff(before.files[path]?.text ?? '', after.files[path]?.text ?? ''),
       },
     ]

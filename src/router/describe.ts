@@ -112,7 +112,8 @@ export function diffLinesOf(file: FileChange, options: DescribeOptions): string[
   return [
     bold(`--- ${side('added')}`),
     bold(`+++ ${side('removed')}`),
-    ...(file.hunks.length > 0 ? [] : [dim('(a secret, which nobody is shown)')]),
+    ...(file.secret ? [dim('(a secret, which nobody is shown)')] : []),
+    ...(file.hunks.length === 0 && !file.secret ? [dim('(the same text with another mode)')] : []),
     ...file.hunks.map((line) => paintOf(line, { cyan, green, red })(line)),
   ]
 }

@@ -1,4 +1,5 @@
 import type { Change } from '../config/changes.ts'
+import { printable } from '../lib/printable.ts'
 import { FORWARDING } from './observe.ts'
 import type { Step } from './plan.ts'
 
@@ -10,16 +11,12 @@ export function noticesOf(step: Step): readonly string[] {
   switch (step.do) {
     case 'networkd':
       return zonesTouched(step).map((zone) =>
-        zone === 'wan'
-          ? 'the WAN reconnects, about 5 s'
-          : `${zone} pauses for some seconds while its addresses are set`,
+        zone === 'wan' ? 'the WAN reconnects, which takes up to 5 s' : `${zone} pauses for about a second`,
       )
-    case 'firewall':
-      return ['connections that are under way go on; the new rules hold for those that begin']
     case 'restart':
-      return [`${step.unit} is away for about a second; nothing that forwards is touched`]
+      return ['it is back in about a second; nothing that forwards is touched']
     case 'compose':
-      return Object.entries(step.pauses).map(([service, pause]) => `${service}: ${pause}`)
+      return Object.entries(step.pauses).map(([service, pause]) => `${service}: ${printable(pause)}`)
     default:
       return []
   }
