@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import { dockerAnswers } from '../install/images.ts'
+import { pruneImages, releaseImages } from '../install/prune-images.ts'
 import { apply } from '../router/apply.ts'
 import { StepError } from '../router/apply-step.ts'
 import { describe, describeJson } from '../router/describe.ts'
@@ -49,6 +50,12 @@ async function run(file: string | undefined, { force, json, wait }: Options): Pr
     host,
     desired: loaded.desired,
     source: loaded.text,
+    budget: {
+      keep: loaded.config.generations.keep,
+      maxBytes: loaded.config.generations.max_bytes,
+      pinned: await releaseImages(),
+      onDropped: async () => void (await pruneImages()),
+    },
     author: await authorOf(host, process.env, userInfo().username),
     lockSecs: Number(wait),
     onProgress: say,

@@ -24,6 +24,9 @@ export interface Change {
   readonly says: string
 }
 
+/** How each kind is marked in a list. */
+export const MARKS = { added: '+', removed: '-', changed: '~' } as const
+
 type Path = readonly string[]
 type Tree = Readonly<Record<string, unknown>>
 

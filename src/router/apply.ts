@@ -2,7 +2,7 @@ import { runChecks } from './apply-checks.ts'
 import type { EnsureImages, StepContext } from './apply-step.ts'
 import { execute, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
-import { generationPath, generationTarget, pruneGenerations, writeGeneration } from './generation.ts'
+import { generationPath, generationTarget, writeGeneration } from './generation.ts'
 import type { Host } from './host.ts'
 import type { LiveRecord } from './inventory.ts'
 import { summaryOf } from './meta.ts'
@@ -11,6 +11,7 @@ import { observe, observeServices, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { Plan, Step } from './plan.ts'
 import { invert, plan } from './plan.ts'
+import { type GenerationBudget, pruneGenerations } from './prune-generations.ts'
 
 export interface ApplyOptions {
   readonly host: Host
@@ -19,6 +20,8 @@ export interface ApplyOptions {
   readonly source: string
   /** Who applies, for the list of generations. */
   readonly author?: string
+  /** What the generations may take. */
+  readonly budget?: GenerationBudget
   readonly ensureImages: EnsureImages
   readonly onProgress?: (line: string) => void
   /** Sees the plan before anything is touched; a string is why not to go on. */
@@ -120,7 +123,7 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       plan: planned,
     }
   }
-  await pruneGenerations(host).catch((error: unknown) =>
+  await pruneGenerations(host, options.budget).catch((error: unknown) =>
     onProgress(`old generations stay: ${messageOf(error)}`),
   )
   return { ok: true, changed: true, plan: planned }

@@ -1,5 +1,5 @@
 import { createColors } from 'picocolors'
-import type { Change } from '../config/changes.ts'
+import { type Change, MARKS } from '../config/changes.ts'
 import { unifiedDiff } from '../lib/diff-lines.ts'
 import { wrap } from '../lib/wrap.ts'
 import type { FileChange } from './compare-generations.ts'
@@ -75,8 +75,6 @@ function driftTitle({ from, unfinished }: Plan): string {
     ? `The last apply did not end; not as generation ${from} says, and apply mends it:`
     : `Changed by hand since generation ${from}; apply repairs it:`
 }
-
-const MARKS = { added: '+', removed: '-', changed: '~' } as const
 
 /** Changes as lines, each with its mark. */
 export function changeLines(changes: readonly Change[], options: DescribeOptions = {}): string[] {

@@ -6,9 +6,6 @@ import { isMerged } from './merged.ts'
 import type { GenerationMeta } from './meta.ts'
 import { PATHS } from './paths.ts'
 
-/** How many generations stay on disk; the current and the confirmed one always do. */
-const KEEP = 10
-
 /** Programs confined by AppArmor (rsyslogd) read no symlink that leads out of their folder. */
 const COPIED = ['/etc/rsyslog.d/']
 
@@ -185,16 +182,4 @@ function placesTable(places: readonly Place[]): string {
       return `${place.kind}\t${place.path}\t${from}\n`
     })
     .join('')
-}
-
-/** Removes the oldest generations beyond the last ten, never the current or the confirmed one. */
-export async function pruneGenerations(host: Host): Promise<void> {
-  const kept = [
-    await linkedGeneration(host, PATHS.current),
-    await linkedGeneration(host, PATHS.confirmed),
-    ...(await listGenerations(host)).slice(-KEEP),
-  ]
-  for (const number of await listGenerations(host)) {
-    if (!kept.includes(number)) await host.removeTree(generationPath(number))
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MARKS } from '../config/changes.ts'
 import { printable } from '../lib/printable.ts'
 import type { Host } from './host.ts'
 import { PATHS } from './paths.ts'
@@ -27,7 +28,8 @@ const LONGEST_SUMMARY = 100
 
 /** What the generation that a plan leads to changes, a line each. */
 export function summaryOf({ changes, drift, from }: Plan): string[] {
-  if (changes.length > 0) return changes.map(({ says }) => says).slice(0, LONGEST_SUMMARY)
+  if (changes.length > 0)
+    return changes.map(({ kind, says }) => `${MARKS[kind]} ${says}`).slice(0, LONGEST_SUMMARY)
   if (drift.length > 0) return drift.map(({ says }) => `repaired: ${says}`).slice(0, LONGEST_SUMMARY)
   return [from === undefined ? 'the first' : 'the same router.yaml, as another release reads it']
 }

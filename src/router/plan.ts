@@ -418,7 +418,7 @@ function networkdSteps({ current, links }: Inventory, desired: DesiredState): St
   if (changed.length + amiss.length === 0) return []
   const notes = [
     ...(changed.length > 0 ? [`reconfigures ${changed.join(', ')}`] : []),
-    ...amiss.map(({ why }) => `mends ${why}`),
+    ...(amiss.length > 0 ? [`mends ${amiss.map(({ device }) => device).join(', ')}`] : []),
   ]
   const says = `${notes.join(', ')}; every other link is left alone`
   const mended = amiss.map(({ device }) => device)
@@ -531,8 +531,9 @@ function composeSteps(inventory: Inventory, desired: DesiredState, files: readon
   const amiss = [...wanted].flatMap((name) => {
     const live = services?.[name]
     if (!live && !(before && services)) return []
-    const trouble = troubleOf(live, current?.live && (current.live.services[name] ?? ''))
-    return trouble === undefined ? [] : [`${name} ${trouble}`]
+    if (troubleOf(live, current?.live && (current.live.services[name] ?? '')) === undefined) return []
+    if (live?.state !== 'running') return [`starts ${name} again`]
+    return [live.health === 'unhealthy' ? `waits for ${name}, which is unhealthy` : `restarts ${name}`]
   })
   const orphans = Object.keys(services ?? {}).filter((name) => !wanted.has(name))
   const idle = !change && amiss.length === 0 && orphans.length === 0 && (services !== undefined || !after)
