@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { pruneImages, releaseImages } from '../install/prune-images.ts'
 import { createHost } from '../router/host.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
 import { loadOrReport } from './report.ts'
@@ -34,6 +35,12 @@ async function run(file: string | undefined, options: Options): Promise<number> 
     desired: loaded.desired,
     source: loaded.text,
     flags: options,
+    budget: {
+      keep: loaded.config.generations.keep,
+      maxBytes: loaded.config.generations.max_bytes,
+      pinned: await releaseImages(),
+      onDropped: async () => void (await pruneImages()),
+    },
     ensureImages: imagesOf(host, loaded.ensureImages),
     // What is undone by itself may cut: whoever is cut off comes back to what was before, or by the new way.
     veto: () =>

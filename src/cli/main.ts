@@ -8,6 +8,8 @@ await runProgram({
   apply: async () => (await import('./apply.ts')).applyCommand(),
   confirm: async () => (await import('./confirm.ts')).confirmCommand(),
   rollback: async () => (await import('./rollback.ts')).rollbackCommand(),
+  generations: async () => (await import('./generations.ts')).generationsCommand(),
+  diff: async () => (await import('./diff.ts')).diffCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   devices: async () => (await import('./devices.ts')).devicesCommand(),
   top: async () => (await import('./top.ts')).topCommand(),

@@ -1,15 +1,18 @@
+import { userInfo } from 'node:os'
 import { dockerAnswers, type ensureImages } from '../install/images.ts'
 import { type ApplyOptions, type ApplyResult, apply } from '../router/apply.ts'
 import { type EnsureImages, StepError } from '../router/apply-step.ts'
 import { describe, describeJson } from '../router/describe.ts'
 import { probesOf } from '../router/health/probes-of.ts'
 import type { Host } from '../router/host.ts'
+import { authorOf } from '../router/meta.ts'
 import type { Plan } from '../router/plan.ts'
 import { sessionOf } from '../router/session.ts'
 import { hashToken, newToken } from '../router/token.ts'
 import { awaitConfirm } from './await-confirm.ts'
 import { parseConfirmTime } from './confirm-time.ts'
 import { guardCommand } from './guard-command.ts'
+import { terminalOptions } from './terminal.ts'
 
 /** The options that every command has that changes the machine. */
 export interface ApplyFlags {
@@ -18,7 +21,8 @@ export interface ApplyFlags {
   readonly wait: string
 }
 
-export interface RunApplyOptions extends Pick<ApplyOptions, 'host' | 'desired' | 'source' | 'restoresYaml'> {
+export interface RunApplyOptions
+  extends Pick<ApplyOptions, 'host' | 'desired' | 'source' | 'restoresYaml' | 'budget'> {
   readonly flags: ApplyFlags
   readonly ensureImages: EnsureImages
   /** Why not to go on, in words. */
@@ -37,6 +41,7 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
   const interrupts = outliveTheTerminal()
   const result = await apply({
     ...options,
+    author: await authorOf(host, process.env, userInfo().username),
     lockSecs: Number(flags.wait),
     onProgress: say,
     probes: (desired) => probesOf(host, desired),
@@ -45,7 +50,7 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
       confirm: { secs, session: await sessionOf(host, process.pid), tokenHash: hashToken(token) },
     }),
     onPlan: async (plan) => {
-      if (plan.steps.length > 0 && !flags.json) process.stdout.write(describe(plan))
+      if (plan.steps.length > 0 && !flags.json) process.stdout.write(describe(plan, terminalOptions()))
       const veto = plan.steps.length > 0 ? options.veto?.(plan) : undefined
       // Now, while somebody surely sees it: the way to this terminal may be what changes.
       if (veto === undefined && secs !== undefined && plan.from !== plan.to)

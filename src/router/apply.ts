@@ -3,13 +3,7 @@ import type { EnsureImages, StepContext } from './apply-step.ts'
 import { execute, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
 import { restore } from './fall-back.ts'
-import {
-  desiredOf,
-  generationPath,
-  generationTarget,
-  pruneGenerations,
-  writeGeneration,
-} from './generation.ts'
+import { desiredOf, generationPath, generationTarget, writeGeneration } from './generation.ts'
 import {
   arm,
   disarm,
@@ -23,11 +17,13 @@ import {
 import { awaitHealthy, healthyNow, type Probe } from './health/probe.ts'
 import type { Host } from './host.ts'
 import type { Inventory, LiveRecord } from './inventory.ts'
+import { summaryOf } from './meta.ts'
 import { observeNft } from './nft-state.ts'
 import { observe, observeServices, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { Plan, Step } from './plan.ts'
 import { plan } from './plan.ts'
+import { type GenerationBudget, pruneGenerations } from './prune-generations.ts'
 import type { Session } from './session.ts'
 import { executeAll, wayBack } from './undo.ts'
 
@@ -36,6 +32,10 @@ export interface ApplyOptions {
   readonly desired: DesiredState
   /** Text of router.yaml, kept with the generation. */
   readonly source: string
+  /** Who applies, for the list of generations. */
+  readonly author?: string
+  /** What the generations may take; without, none goes. */
+  readonly budget?: GenerationBudget
   readonly ensureImages: EnsureImages
   readonly onProgress?: (line: string) => void
   /** Sees the plan before anything is touched; a string is why not to go on. */
@@ -107,7 +107,7 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     return { ok: false, stage: 'unconfirmed', message, details: [], unrestored: [] }
   }
   const inventory = await observe(host, desired)
-  const planned = plan(inventory, desired)
+  const planned = plan(inventory, desired, { source: options.source })
   const refuse = (stage: 'plan' | 'write' | 'check', message: string, details: readonly string[] = []) =>
     ({ ok: false, stage, message, details, unrestored: [], plan: planned }) as const
   if (planned.blockers.length > 0) return refuse('plan', 'this machine is not ready', planned.blockers)
@@ -125,7 +125,8 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   let wanted: readonly Probe[]
   let guard: Guard
   try {
-    if (fresh) await writeGeneration(host, planned.to, desired, options.source, inventory.current)
+    const meta = { author: options.author ?? 'unknown', summary: summaryOf(planned) }
+    if (fresh) await writeGeneration(host, planned.to, desired, options.source, inventory.current, meta)
     for (const step of planned.steps.filter((s) => s.do === 'images')) {
       onProgress(step.says)
       await execute(step, context)
@@ -181,9 +182,10 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   if (confirm) return { ok: true, changed: true, plan: planned, waiting: true }
   // It is confirmed: a timer that stays finds nothing to do.
   await guard.ends().catch((error: unknown) => onProgress(messageOf(error)))
-  await pruneGenerations(host).catch((error: unknown) =>
-    onProgress(`old generations stay: ${messageOf(error)}`),
-  )
+  if (options.budget)
+    await pruneGenerations(host, options.budget).catch((error: unknown) =>
+      onProgress(`old generations stay: ${messageOf(error)}`),
+    )
   return { ok: true, changed: true, plan: planned }
 }
 

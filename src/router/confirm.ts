@@ -1,4 +1,4 @@
-import { generationPath, generationTarget, linkedGeneration, pruneGenerations } from './generation.ts'
+import { generationPath, generationTarget, linkedGeneration } from './generation.ts'
 import { disarm, now, readGuard } from './guard.ts'
 import type { Host } from './host.ts'
 import { PATHS } from './paths.ts'
@@ -58,7 +58,6 @@ async function confirmLocked({ host, token, session }: ConfirmOptions): Promise<
   await host.symlink(generationTarget(state.to), PATHS.confirmed)
   const keptYaml = state.restoresYaml ? await restoreYaml(host, state.to) : undefined
   await disarm(host)
-  await pruneGenerations(host).catch(() => {})
   return { ok: true, generation: state.to, ...(keptYaml !== undefined && { keptYaml }) }
 }
 

@@ -109,9 +109,13 @@ export async function restore(
   const desired = desiredOf(generation)
   const left = base === undefined || base === confirmed ? undefined : await readGeneration(host, base)
   const failures = left
-    ? await hurry(plan(await presume(host, left, desired), desired, confirmed).steps, context, onProgress)
+    ? await hurry(
+        plan(await presume(host, left, desired), desired, { target: confirmed }).steps,
+        context,
+        onProgress,
+      )
     : []
-  const planned = plan(await observe(host, desired), desired, confirmed)
+  const planned = plan(await observe(host, desired), desired, { target: confirmed })
   // What would hold up a way forward does not hold up the way back.
   return { failures: [...failures, ...(await executeAll(planned.steps, context, onProgress))], desired }
 }

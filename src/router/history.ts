@@ -1,0 +1,45 @@
+import { linkedGeneration, listGenerations } from './generation.ts'
+import type { Host } from './host.ts'
+import { readMeta } from './meta.ts'
+import { PATHS } from './paths.ts'
+
+/** A generation as the list has it. */
+export interface HistoryEntry {
+  readonly number: number
+  /** When it was made, ISO 8601; of one that does not say so, when its folder was. */
+  readonly createdAt: string
+  /** Undefined for one that does not say. */
+  readonly author: string | undefined
+  readonly summary: readonly string[]
+  /** It is in use. */
+  readonly current: boolean
+  /** The next boot starts it. */
+  readonly confirmed: boolean
+}
+
+/** Every generation on the disk, the newest first. */
+export async function listHistory(host: Host): Promise<HistoryEntry[]> {
+  const [numbers, current, confirmed] = await Promise.all([
+    listGenerations(host),
+    linkedGeneration(host, PATHS.current),
+    linkedGeneration(host, PATHS.confirmed),
+  ])
+  const entries = numbers.toReversed().map(async (number): Promise<HistoryEntry> => {
+    const meta = await readMeta(host, number)
+    return {
+      number,
+      createdAt: meta?.createdAt ?? (await folderDate(host, number)),
+      author: meta?.author,
+      summary: meta?.summary ?? [],
+      current: number === current,
+      confirmed: number === confirmed,
+    }
+  })
+  return Promise.all(entries)
+}
+
+async function folderDate(host: Host, number: number): Promise<string> {
+  const { stdout } = await host.exec(['stat', '--format=%Y', `${PATHS.generations}/${number}`])
+  const seconds = Number(stdout.trim() || 0)
+  return new Date(Number.isFinite(seconds) ? seconds * 1000 : 0).toISOString()
+}
