@@ -2,6 +2,7 @@ import { runChecks } from './apply-checks.ts'
 import type { EnsureImages, StepContext } from './apply-step.ts'
 import { execute, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
+import { isNothing } from './desired.ts'
 import { generationPath, generationTarget, pruneGenerations, writeGeneration } from './generation.ts'
 import type { Host } from './host.ts'
 import type { LiveRecord } from './inventory.ts'
@@ -67,12 +68,13 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   const veto = await options.onPlan?.(planned)
   if (veto !== undefined) return refuse('plan', veto)
   if (planned.steps.length === 0) {
-    if (inventory.confirmed !== planned.to) await host.symlink(generationTarget(planned.to), PATHS.confirmed)
+    if (inventory.confirmed !== planned.to) await setConfirmed(host, planned.to)
     return { ok: true, changed: false, plan: planned }
   }
 
   const context: StepContext = { host, ensureImages, healthSecs }
-  const fresh = planned.to !== planned.from
+  const leaves = isNothing(desired)
+  const fresh = !leaves && planned.to !== planned.from
   try {
     if (fresh) await writeGeneration(host, planned.to, desired, options.source, inventory.current)
     for (const step of planned.steps.filter((s) => s.do === 'images')) {
@@ -99,13 +101,13 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       await execute(step, context)
     }
     await verifyUnits(host, desired)
-    await recordLive(host, planned.to)
-    await host.symlink(generationTarget(planned.to), PATHS.confirmed)
+    if (!leaves) await recordLive(host, planned.to)
+    await setConfirmed(host, planned.to)
   } catch (error) {
     onProgress(`${messageOf(error)}: going back`)
     const late = planned.steps.filter((step) => isUndoneAnyway(step) && !attempted.includes(step))
     const unrestored = await rollBack([...attempted, ...late], context, onProgress)
-    await restoreConfirmed(host, inventory.confirmed)
+    await setConfirmed(host, inventory.confirmed)
     if (fresh && unrestored.length === 0) await discard(host, planned.to)
     return {
       ok: false,
@@ -146,8 +148,8 @@ function isUndoneAnyway(step: Step): boolean {
   return step.do === 'sweep' || (step.do === 'takeover' && step.action.kind === 'accept-policy')
 }
 
-async function restoreConfirmed(host: Host, confirmed: number | undefined): Promise<void> {
-  if (confirmed === undefined) await host.remove(PATHS.confirmed)
+async function setConfirmed(host: Host, confirmed: number | undefined): Promise<void> {
+  if (!confirmed) await host.remove(PATHS.confirmed)
   else await host.symlink(generationTarget(confirmed), PATHS.confirmed)
 }
 

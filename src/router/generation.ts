@@ -105,6 +105,34 @@ export async function readGeneration(host: Host, number: number): Promise<Genera
   return { number, manifest, files, drift, live: live ?? undefined }
 }
 
+/** What a generation on the disk says the machine should be. Its native checks were run before it was first used. */
+export function desiredOf({ manifest, files }: GenerationOnDisk): DesiredState {
+  const unitFolder = '/etc/systemd/system/'
+  const links = manifest.places.flatMap((place) =>
+    place.kind === 'link' &&
+    !place.target.startsWith(`${PATHS.current}/`) &&
+    !(place.path.startsWith(unitFolder) && place.target.startsWith(unitFolder))
+      ? [{ path: place.path, target: place.target, owner: place.owner }]
+      : [],
+  )
+  return {
+    files: manifest.files.map(({ path, mode, owner, secret }) => ({
+      path,
+      text: files[path]?.text ?? '',
+      mode,
+      owner,
+      ...(secret && { secret }),
+    })),
+    units: manifest.units,
+    volumes: manifest.volumes,
+    images: manifest.images,
+    services: manifest.services,
+    links,
+    checks: [],
+    restarts: manifest.restarts,
+  }
+}
+
 function parse<T>(text: string): T | undefined {
   try {
     return JSON.parse(text) as T

@@ -101,6 +101,10 @@ export interface Inventory {
   /** Directories below /run that should be there and are not. */
   readonly missingRun: readonly string[]
   readonly hostname: string
+  /** The name that hostname(5) had before our first apply. */
+  readonly savedHostname?: string
+  /** `sekisho down` holds. */
+  readonly down: boolean
   /** Links by name; undefined when the kernel could not be asked. */
   readonly links?: Readonly<Record<string, LiveLink>>
   /** What would fight us, and how it is set aside. */

@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import type { DesiredState } from './desired.ts'
+import { isNothing } from './desired.ts'
 import type { Links } from './generated.ts'
 import {
   changedDevices,
@@ -13,6 +14,7 @@ import {
 import { manifestOf } from './generation.ts'
 import { sha256 } from './host.ts'
 import type { Inventory, Manifest, Place } from './inventory.ts'
+import type { LinkSettings } from './link-state.ts'
 import { amissLinks } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import { MERGED_PATHS, mergeInto } from './merged.ts'
@@ -66,6 +68,8 @@ type Action =
       readonly savedBefore?: Saved
       readonly savedAfter?: Saved
     }
+  /** Whether `sekisho down` holds. */
+  | { readonly do: 'down'; readonly before: boolean; readonly after: boolean }
   | { readonly do: 'systemd-reload' }
   | { readonly do: 'takeover'; readonly action: TakeoverAction; readonly undo: boolean }
   | { readonly do: 'tmpfiles' }
@@ -78,6 +82,8 @@ type Action =
       readonly changed: readonly string[]
       /** Devices that are not as the files say though these are the same. */
       readonly mended: readonly string[]
+      /** How the devices were that are taken now: they are given back so. */
+      readonly found: Readonly<Record<string, LinkSettings>>
     }
   | { readonly do: 'firewall'; readonly before: boolean; readonly after: boolean }
   | {
@@ -109,7 +115,7 @@ export type Step = Action & {
 
 export interface Plan {
   readonly from: number | undefined
-  /** The generation it leads to; the same as `from` when only the machine has to be mended. */
+  /** The generation it leads to; the same as `from` when only the machine has to be mended; 0 when all of ours goes. */
   readonly to: number
   readonly steps: readonly Step[]
   /** Made without root: it knows the files, and takes what runs to be as the last apply left it. */
@@ -124,6 +130,7 @@ const PHASES: readonly Action['do'][] = [
   'images',
   'volume',
   'stop',
+  'down',
   'file',
   'current',
   'place',
@@ -154,6 +161,10 @@ function inOrder(steps: readonly Step[]): Step[] {
     if (step.do === 'takeover' && step.undo) return PHASES.indexOf('networkd') + 0.5
     if (step.do === 'sysctl' && isForwarding(step.key))
       return PHASES.indexOf('firewall') + (step.ownedAfter ? 0.5 : -0.5)
+    // While their files and Docker's settings are still there.
+    if (step.do === 'compose' && !step.after) return -1
+    // What is left of us until then can be found by it.
+    if (step.do === 'current' && step.after === undefined) return PHASES.length
     return PHASES.indexOf(step.do)
   }
   return steps.toSorted((a, b) => rank(a) - rank(b))
@@ -171,25 +182,28 @@ export function plan(inventory: Inventory, desired: DesiredState): Plan {
     current === undefined ||
     current.drift.length > 0 ||
     JSON.stringify(manifest) !== JSON.stringify(current.manifest)
-  const to = fresh ? Math.max(0, ...inventory.generations) + 1 : current.number
+  const leaves = isNothing(desired)
+  const to = leaves ? 0 : fresh ? Math.max(0, ...inventory.generations) + 1 : current.number
   const merges = mergeSteps(inventory, desired)
   const files = fileSteps(inventory, desired)
   const places = placeSteps(inventory, manifest)
-  const pointer: Step[] = fresh
-    ? [
-        {
-          do: 'current',
-          ...(current && { before: current.number }),
-          after: to,
-          owner: 'core',
-          impact: 'none',
-          says: `generation ${to} becomes current`,
-        },
-      ]
-    : []
+  const pointer: Step[] =
+    fresh && (current || !leaves)
+      ? [
+          {
+            do: 'current',
+            ...(current && { before: current.number }),
+            ...(!leaves && { after: to }),
+            owner: 'core',
+            impact: 'none',
+            says: leaves ? 'no generation is in use any more' : `generation ${to} becomes current`,
+          },
+        ]
+      : []
   const steps = [
     ...imageSteps(inventory),
     ...volumeSteps(inventory, desired),
+    ...downSteps(inventory),
     ...files,
     ...pointer,
     ...places,
@@ -200,7 +214,7 @@ export function plan(inventory: Inventory, desired: DesiredState): Plan {
     ...runSteps(inventory, desired, files),
     ...hostnameSteps(inventory, desired),
     ...networkdSteps(inventory, desired),
-    ...firewallSteps(inventory, files),
+    ...firewallSteps(inventory, desired, files),
     ...sysctlSteps(inventory, desired),
     ...dockerSteps(inventory, desired, merges.steps),
     ...unitSteps(inventory, desired, files),
@@ -220,6 +234,12 @@ function imageSteps({ missingImages }: Inventory): Step[] {
   if (missingImages.length === 0) return []
   const says = `loads ${missingImages.length} container image${missingImages.length > 1 ? 's' : ''}`
   return [{ do: 'images', images: missingImages, owner: 'core', impact: 'none', says }]
+}
+
+function downSteps({ down }: Inventory): Step[] {
+  if (!down) return []
+  const says = '`sekisho down` holds no longer'
+  return [{ do: 'down', before: true, after: false, owner: 'core', impact: 'none', says }]
 }
 
 function volumeSteps({ volumes }: Inventory, desired: DesiredState): Step[] {
@@ -385,8 +405,8 @@ function runSteps(inventory: Inventory, desired: DesiredState, files: readonly S
   return steps
 }
 
-function hostnameSteps({ hostname }: Inventory, desired: DesiredState): Step[] {
-  const wanted = hostnameOf(desired.files)
+function hostnameSteps({ hostname, savedHostname }: Inventory, desired: DesiredState): Step[] {
+  const wanted = isNothing(desired) ? savedHostname : hostnameOf(desired.files)
   if (wanted === undefined || wanted === hostname) return []
   const says = `the host name becomes ${wanted}`
   return [{ do: 'hostname', before: hostname, after: wanted, owner: 'core', impact: 'none', says }]
@@ -405,10 +425,22 @@ function networkdSteps({ current, links }: Inventory, desired: DesiredState): St
   ]
   const says = `${notes.join(', ')}; every other link is left alone`
   const mended = amiss.map(({ device }) => device)
-  return [{ do: 'networkd', before, after, changed, mended, owner: 'core', impact: 'reconnect', says }]
+  const taken = after.devices.filter((device) => !before.devices.includes(device))
+  const found = Object.fromEntries(
+    taken.flatMap((device) => {
+      const settings = links?.[device]?.settings
+      return settings === undefined || after.netdevs.includes(device) ? [] : [[device, settings] as const]
+    }),
+  )
+  return [{ do: 'networkd', before, after, changed, mended, found, owner: 'core', impact: 'reconnect', says }]
 }
 
-function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Step[] {
+function firewallSteps({ nft, current }: Inventory, desired: DesiredState, files: readonly Step[]): Step[] {
+  if (isNothing(desired)) {
+    if (nft === undefined) return []
+    const says = 'takes the firewall table away'
+    return [{ do: 'firewall', before: true, after: false, owner: 'core', impact: 'none', says }]
+  }
   const change = files.find((step) => step.do === 'file' && step.path === 'sekisho.nft')
   if (!change && nft !== undefined && nft === current?.live?.nft) return []
   const says = change
@@ -422,10 +454,13 @@ function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Ste
 function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
   const previous = sysctlsOf(textsOf(inventory.current))
   const wanted = new Map([
-    ...FORWARDING.map((key) => [key, { value: '1', optional: false }] as const),
+    ...(isNothing(desired) ? [] : FORWARDING).map((key) => [key, { value: '1', optional: false }] as const),
     ...sysctlsOf(desired.files),
   ])
-  const keys = [...new Set([...previous.keys(), ...wanted.keys()])].sort()
+  // What new links inherit goes first: giving it back reaches links that are not ours, and ours have their own values.
+  const rank = (key: string) => `${key.includes('/conf/default/') ? 0 : 1}${key}`
+  const keys = [...new Set([...previous.keys(), ...(previous.size > 0 ? FORWARDING : []), ...wanted.keys()])]
+    .toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1))
   return keys.flatMap((key): Step[] => {
     const live = inventory.sysctls[key]
     // A kernel without it cannot be made to have it; nor can a link that is not there.
@@ -435,7 +470,7 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
     const after = wanted.get(key)?.value ?? inventory.savedSysctls[key] ?? live
     if (sameSysctl(live, after) && ownedBefore === ownedAfter) return []
     const says = isForwarding(key)
-      ? `packets are forwarded (${key})`
+      ? `packets are ${after === '0' ? 'no longer ' : ''}forwarded (${key})`
       : `kernel setting ${key} becomes ${after}`
     return [
       {
@@ -454,6 +489,11 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
 }
 
 function dockerSteps(inventory: Inventory, desired: DesiredState, merges: readonly Step[]): Step[] {
+  // Docker goes on as it was found: off.
+  const stays = !inventory.lapsed.some(
+    (action) => action.kind === 'enable-unit' && action.unit === 'docker.service' && !action.wasActive,
+  )
+  if (isNothing(desired) && !(inventory.services && stays)) return []
   const daemon = merges.some((step) => step.do === 'merge' && step.path === '/etc/docker/daemon.json')
   const flushed = inventory.takeover.some(
     (action) => action.kind === 'disable-unit' && action.wasActive && FLUSHING.has(action.unit),
@@ -505,7 +545,7 @@ function unitSteps(inventory: Inventory, desired: DesiredState, files: readonly 
 
 function composeSteps(inventory: Inventory, desired: DesiredState, files: readonly Step[]): Step[] {
   const { current, services } = inventory
-  const before = current !== undefined && current.manifest.services.length > 0
+  const before = !inventory.down && current !== undefined && current.manifest.services.length > 0
   const after = desired.services.length > 0
   const change = files.find((step) => step.do === 'file' && step.path === 'compose.yaml')
   const wanted = new Set(desired.services.map((service) => service.name))
@@ -619,6 +659,7 @@ function inverse(step: Step): Step {
     case 'firewall':
     case 'compose':
     case 'sweep':
+    case 'down':
       return { ...step, ...common, before: step.after, after: step.before } as Step
     case 'images':
     case 'restart':
