@@ -13,7 +13,9 @@ const STAYS = `Down: nothing of Sekisho runs and no packet is forwarded, not eve
 /** `sekisho down`: stops what runs, until `up` or `apply`. Exit 0: it is stopped; 1: not all of it. */
 export function downCommand(): Command {
   return new Command('down')
-    .description('stop containers, agent and forwarding until `up` or `apply`; you can still reach this machine')
+    .description(
+      'stop containers, agent and forwarding until `up` or `apply`; you can still reach this machine',
+    )
     .action(async () => {
       if (!asRoot('down', 'stops services')) return
       outliveTheTerminal()

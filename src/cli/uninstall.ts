@@ -47,7 +47,9 @@ async function run({ keepData = false, yes = false }: Options): Promise<number> 
   const say = (line: string) => process.stderr.write(`  ${line}\n`)
   const result = await uninstall({ host, keepData, onProgress: say })
   if (result.ok) {
-    process.stdout.write(`Sekisho is gone; this machine is what it was before.${keepData ? ` ${KEPT}` : ''}\n`)
+    process.stdout.write(
+      `Sekisho is gone; this machine is what it was before.${keepData ? ` ${KEPT}` : ''}\n`,
+    )
     if (result.left.length > 0) process.stderr.write('What could not be removed:\n')
     for (const line of result.left) say(line)
     return result.left.length === 0 ? 0 : 1

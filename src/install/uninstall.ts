@@ -12,8 +12,7 @@ export interface UninstallOptions {
 
 export type UninstallResult =
   /** `left` is what could not be removed, in words. */
-  | { readonly ok: true; readonly left: readonly string[] }
-  | Extract<ApplyResult, { ok: false }>
+  { readonly ok: true; readonly left: readonly string[] } | Extract<ApplyResult, { ok: false }>
 
 /** In /etc/sekisho, what apply made. */
 const APPLIED = ['generations', 'current', 'confirmed', 'down', 'saved', 'takeover.json']
@@ -59,7 +58,15 @@ const COMMAND = '/usr/local/bin/sekisho'
 /** Removes our images by all their names; returns those that Docker keeps, with what it says. */
 async function removeImages(host: Host): Promise<string[]> {
   const format = '{{.Repository}}:{{.Tag}}'
-  const list = await host.exec(['docker', 'image', 'ls', '--filter', 'reference=sekisho/*', '--format', format])
+  const list = await host.exec([
+    'docker',
+    'image',
+    'ls',
+    '--filter',
+    'reference=sekisho/*',
+    '--format',
+    format,
+  ])
   // 127: without Docker there are none.
   if (list.code === 127) return []
   if (list.code !== 0) return [`the images: Docker does not answer (${list.stderr.trim()})`]
@@ -76,5 +83,7 @@ async function removeImages(host: Host): Promise<string[]> {
 /** rsyslog's queues for the recorder: what was not taken before both went. */
 async function spools(host: Host): Promise<string[]> {
   const folder = '/var/spool/rsyslog'
-  return (await host.list(folder)).filter((name) => name.startsWith('sekisho-')).map((name) => `${folder}/${name}`)
+  return (await host.list(folder))
+    .filter((name) => name.startsWith('sekisho-'))
+    .map((name) => `${folder}/${name}`)
 }

@@ -11,7 +11,7 @@ import { readJson, SAVED } from './observe.ts'
 import { COMPOSE_PROJECT, NFT_TABLE, PATHS } from './paths.ts'
 import type { Step } from './plan.ts'
 import { giveLinkBack, rememberLinks } from './saved-links.ts'
-import { giveOthersBack, rememberOthers } from './saved-sysctls.ts'
+import { giveOthersBack } from './saved-sysctls.ts'
 import { doTakeover, undoTakeover } from './takeover.ts'
 import { writeJson } from './write-json.ts'
 
@@ -171,8 +171,7 @@ async function sysctl(host: Host, step: Extract<Step, { do: 'sysctl' }>): Promis
   const { key, before, after, ownedBefore, ownedAfter } = step
   if (ownedAfter && !ownedBefore) {
     const saved: Record<string, string> = await readJson<Record<string, string>>(host, SAVED.sysctls)
-    const others = await rememberOthers(host, key)
-    await writeJson(host, SAVED.sysctls, { ...others, [key]: before, ...saved })
+    await writeJson(host, SAVED.sysctls, { ...step.others, [key]: before, ...saved })
   }
   try {
     await host.poke(sysctlPath(key), `${after}\n`)
@@ -201,8 +200,7 @@ async function networkd(
   host: Host,
   { before, after, mended, found }: Extract<Step, { do: 'networkd' }>,
 ): Promise<void> {
-  const taken = after.devices.filter((name) => !before.devices.includes(name))
-  await rememberLinks(host, taken, found)
+  if (after.devices.length > 0) await rememberLinks(host, found)
   for (const [device, subnet] of Object.entries(before.delegated))
     if (after.delegated[device] !== subnet) await forgetDelegated(host, device)
   await dropAdvertisements(host, 'orphans')

@@ -89,6 +89,7 @@ export function downSteps(inventory: Inventory): Step[] {
         after: '0',
         ownedBefore: true,
         ownedAfter: true,
+        others: {},
         says: `packets are no longer forwarded (${key})`,
       }),
     ),

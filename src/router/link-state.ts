@@ -17,17 +17,6 @@ export interface WantedLink {
 export interface LiveLink {
   readonly addresses: readonly string[]
   readonly bridge?: string
-  readonly settings?: LinkSettings
-}
-
-/** What networkd may change of a link and leaves so when it lets go. */
-export interface LinkSettings {
-  readonly up: boolean
-  readonly mtu: number
-  /** Its MAC address. */
-  readonly address: string
-  /** How the kernel makes its IPv6 link-local address: "eui64", "none", … (ip-link(8), addrgenmode). */
-  readonly addrgenmode: string
 }
 
 /** The links that the .network and .netdev files among these texts describe, sorted by device. */
@@ -56,23 +45,18 @@ const Links = z.array(
   z.object({
     ifname: z.string(),
     master: z.string().optional(),
-    flags: z.array(z.string()).default([]),
-    mtu: z.number().optional(),
-    address: z.string().optional(),
-    inet6_addr_gen_mode: z.string().optional(),
     addr_info: z.array(z.object({ local: z.string(), prefixlen: z.number() }).partial()).default([]),
   }),
 )
 
 /** All links of the machine by name; undefined when the kernel cannot be asked. */
 export async function observeLinks(host: Host): Promise<Readonly<Record<string, LiveLink>> | undefined> {
-  const { code, stdout } = await host.exec(['ip', '-json', '-details', 'address', 'show'])
+  const { code, stdout } = await host.exec(['ip', '-json', 'address', 'show'])
   if (code !== 0 || stdout.trim() === '') return undefined
   return Object.fromEntries(
-    Links.parse(JSON.parse(stdout)).map(({ ifname, master, addr_info, ...rest }) => [
+    Links.parse(JSON.parse(stdout)).map(({ ifname, master, addr_info }) => [
       ifname,
       {
-        ...settingsOf(rest),
         addresses: addr_info.flatMap(({ local, prefixlen }) =>
           local === undefined ? [] : [`${local}/${prefixlen}`],
         ),
@@ -80,18 +64,6 @@ export async function observeLinks(host: Host): Promise<Readonly<Record<string, 
       },
     ]),
   )
-}
-
-function settingsOf({
-  flags,
-  mtu,
-  address,
-  inet6_addr_gen_mode: addrgenmode,
-}: Pick<z.output<typeof Links>[number], 'flags' | 'mtu' | 'address' | 'inet6_addr_gen_mode'>): {
-  settings?: LinkSettings
-} {
-  if (mtu === undefined || address === undefined || addrgenmode === undefined) return {}
-  return { settings: { up: flags.includes('UP'), mtu, address, addrgenmode } }
 }
 
 /** The wanted links that are not so, each with what is amiss; a port that is not plugged into the machine is none. */

@@ -11,6 +11,8 @@ import type { Saved } from './merged.ts'
 import { MERGED_PATHS } from './merged.ts'
 import { observeNft } from './nft-state.ts'
 import { COMPOSE_PROJECT, PATHS } from './paths.ts'
+import { observeLinkSettings } from './saved-links.ts'
+import { observeOthers } from './saved-sysctls.ts'
 import { readTakeover } from './takeover.ts'
 import { detectTakeover } from './takeover-detect.ts'
 
@@ -77,6 +79,7 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
     ...(nameBefore !== undefined && { savedHostname: nameBefore }),
     down: (await host.stat(PATHS.down)) !== undefined,
     ...(links && { links }),
+    found: await observeFound(host, desired, current),
     takeover: actions,
     lapsed,
     blockers,
@@ -87,6 +90,24 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
 export async function readCurrent(host: Host): Promise<GenerationOnDisk | undefined> {
   const number = await linkedGeneration(host, PATHS.current)
   return number === undefined ? undefined : readGeneration(host, number)
+}
+
+/** What is taken now and was not ours before; nothing of it when all of it is. */
+async function observeFound(
+  host: Host,
+  desired: DesiredState,
+  current: GenerationOnDisk | undefined,
+): Promise<Inventory['found']> {
+  const { devices, netdevs } = linksOf(desired.files)
+  const before = linksOf(textsOf(current)).devices
+  const keys = [...sysctlsOf(desired.files).keys()]
+  return {
+    links: await observeLinkSettings(
+      host,
+      devices.filter((device) => !before.includes(device) && !netdevs.includes(device)),
+    ),
+    sysctls: current === undefined ? await observeOthers(host, keys, new Set(keys)) : {},
+  }
 }
 
 /** A host on which what may not be read counts as absent. */

@@ -14,12 +14,13 @@ import {
 import { manifestOf } from './generation.ts'
 import { sha256 } from './host.ts'
 import type { Inventory, Manifest, Place } from './inventory.ts'
-import type { LinkSettings } from './link-state.ts'
 import { amissLinks } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import { MERGED_PATHS, mergeInto } from './merged.ts'
 import { FORWARDING, SAVED, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
+import type { LinkSettings } from './saved-links.ts'
+import { othersAmong } from './saved-sysctls.ts'
 import type { TakeoverAction } from './takeover.ts'
 import { describeGivenBack, describeTakeover, FLUSHING } from './takeover.ts'
 
@@ -94,6 +95,8 @@ type Action =
       /** Whether a generation sets it: the first to do so remembers the value before, the last gives it back. */
       readonly ownedBefore: boolean
       readonly ownedAfter: boolean
+      /** For what new links inherit: the values of those that are not ours, as they were found. */
+      readonly others: Readonly<Record<string, string>>
     }
   | { readonly do: 'docker-start' }
   | { readonly do: 'docker-restart' }
@@ -412,7 +415,7 @@ function hostnameSteps({ hostname, savedHostname }: Inventory, desired: DesiredS
   return [{ do: 'hostname', before: hostname, after: wanted, owner: 'core', impact: 'none', says }]
 }
 
-function networkdSteps({ current, links }: Inventory, desired: DesiredState): Step[] {
+function networkdSteps({ current, links, found }: Inventory, desired: DesiredState): Step[] {
   const changed = changedDevices(textsOf(current), desired.files)
   const before = linksOf(textsOf(current))
   const after = linksOf(desired.files)
@@ -425,14 +428,8 @@ function networkdSteps({ current, links }: Inventory, desired: DesiredState): St
   ]
   const says = `${notes.join(', ')}; every other link is left alone`
   const mended = amiss.map(({ device }) => device)
-  const taken = after.devices.filter((device) => !before.devices.includes(device))
-  const found = Object.fromEntries(
-    taken.flatMap((device) => {
-      const settings = links?.[device]?.settings
-      return settings === undefined || after.netdevs.includes(device) ? [] : [[device, settings] as const]
-    }),
-  )
-  return [{ do: 'networkd', before, after, changed, mended, found, owner: 'core', impact: 'reconnect', says }]
+  const steady = { changed, mended, found: found.links, owner: 'core', impact: 'reconnect' } as const
+  return [{ do: 'networkd', before, after, ...steady, says }]
 }
 
 function firewallSteps({ nft, current }: Inventory, desired: DesiredState, files: readonly Step[]): Step[] {
@@ -459,8 +456,9 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
   ])
   // What new links inherit goes first: giving it back reaches links that are not ours, and ours have their own values.
   const rank = (key: string) => `${key.includes('/conf/default/') ? 0 : 1}${key}`
-  const keys = [...new Set([...previous.keys(), ...(previous.size > 0 ? FORWARDING : []), ...wanted.keys()])]
-    .toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1))
+  const keys = [
+    ...new Set([...previous.keys(), ...(previous.size > 0 ? FORWARDING : []), ...wanted.keys()]),
+  ].toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1))
   return keys.flatMap((key): Step[] => {
     const live = inventory.sysctls[key]
     // A kernel without it cannot be made to have it; nor can a link that is not there.
@@ -480,6 +478,7 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
         after,
         ownedBefore,
         ownedAfter,
+        others: othersAmong(inventory.found.sysctls, key),
         owner: 'core',
         impact: 'none',
         says,
@@ -560,7 +559,12 @@ function composeSteps(inventory: Inventory, desired: DesiredState, files: readon
       : []
   })
   const orphans = Object.keys(services ?? {}).filter((name) => !wanted.has(name))
-  const idle = !change && amiss.length === 0 && orphans.length === 0 && (services !== undefined || !after)
+  const idle =
+    !inventory.down &&
+    !change &&
+    amiss.length === 0 &&
+    orphans.length === 0 &&
+    (services !== undefined || !after)
   if (idle || (!after && !before && orphans.length === 0)) return []
   const all = notes.length > 0 ? notes : [...amiss, ...orphans.map((name) => `removes ${name}`)]
   const says = `containers: ${all.join(', ') || (after ? 'brings them up' : 'takes them down')}`
@@ -632,7 +636,7 @@ function inverse(step: Step): Step {
       }
     }
     case 'sysctl': {
-      const { key, before, after, ownedBefore, ownedAfter } = step
+      const { key, before, after, ownedBefore, ownedAfter, others } = step
       return {
         ...common,
         do: 'sysctl',
@@ -641,6 +645,7 @@ function inverse(step: Step): Step {
         after: before,
         ownedBefore: ownedAfter,
         ownedAfter: ownedBefore,
+        others,
       }
     }
     case 'volume':

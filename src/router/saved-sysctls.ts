@@ -9,14 +9,28 @@ import type { Step } from './plan.ts'
 
 type Values = Readonly<Record<string, string>>
 
-/** Values of a setting at every link, when `key` is what new links inherit for it; else nothing. */
-export async function rememberOthers(host: Host, key: string): Promise<Values> {
+const INHERITED = /^(net\/ipv[46]\/conf\/)default(\/\w+)$/
+
+/** Values of these settings at every link, of those that new links inherit; `ours` are left out. */
+export async function observeOthers(
+  host: Host,
+  keys: readonly string[],
+  ours: ReadonlySet<string>,
+): Promise<Values> {
   const values: Record<string, string> = {}
-  for (const other of await othersOf(host, key)) {
-    const value = await host.read(sysctlPath(other)).catch(() => undefined)
-    if (value !== undefined) values[other] = value.trim()
+  for (const key of keys) {
+    for (const other of await othersOf(host, key)) {
+      if (ours.has(other)) continue
+      const value = await host.read(sysctlPath(other)).catch(() => undefined)
+      if (value !== undefined) values[other] = value.trim()
+    }
   }
   return values
+}
+
+/** Those of the values that belong to `key`, which new links inherit. */
+export function othersAmong(values: Values, key: string): Values {
+  return Object.fromEntries(Object.entries(values).filter(([other]) => isOther(other, key)))
 }
 
 /** Gives links their values back when `step` gives new ones theirs; returns what is to be remembered still. */
@@ -25,30 +39,27 @@ export async function giveOthersBack(
   { key, before, after }: Extract<Step, { do: 'sysctl' }>,
   saved: Values,
 ): Promise<Values> {
-  const rest: Record<string, string> = { ...saved }
   for (const other of await othersOf(host, key)) {
     const live = await host.read(sysctlPath(other)).catch(() => undefined)
     // A link that came later has what it inherited from us.
     const value = saved[other] ?? (live !== undefined && sameSysctl(live, before) ? after : undefined)
-    delete rest[other]
     // A link may go at any moment.
     if (value !== undefined) await host.poke(sysctlPath(other), `${value}\n`).catch(() => {})
   }
-  for (const gone of Object.keys(rest)) if (sameSetting(gone, key)) delete rest[gone]
-  return rest
+  return Object.fromEntries(Object.entries(saved).filter(([other]) => !isOther(other, key)))
 }
-
-const INHERITED = /^(net\/ipv[46]\/conf\/)default(\/\w+)$/
 
 async function othersOf(host: Host, key: string): Promise<string[]> {
-  const [, folder = '', name = ''] = INHERITED.exec(key) ?? []
-  if (folder === '') return []
+  const [, folder, name = ''] = INHERITED.exec(key) ?? []
+  if (folder === undefined) return []
   const links = await host.list(sysctlPath(folder.replace(/\/$/, '')))
-  return links.filter((link) => link !== 'all' && link !== 'default').map((link) => folder + link + name)
+  return links.map((link) => folder + link + name).filter((other) => isOther(other, key))
 }
 
-/** Whether `other` is the same setting as the inherited one, at a link that is there no more. */
-function sameSetting(other: string, key: string): boolean {
-  const [, folder = '', name = ''] = INHERITED.exec(key) ?? []
-  return folder !== '' && other !== `${folder}all${name}` && other.startsWith(folder) && other.endsWith(name)
+/** Whether a setting is that of one link, while `key` is what new ones inherit. */
+function isOther(other: string, key: string): boolean {
+  const [, folder, name = ''] = INHERITED.exec(key) ?? []
+  if (folder === undefined || !other.startsWith(folder) || !other.endsWith(name)) return false
+  const link = other.slice(folder.length, -name.length)
+  return link !== 'all' && link !== 'default' && !link.includes('/')
 }
