@@ -10,7 +10,7 @@ import type { Saved } from './merged.ts'
 import { readJson, SAVED } from './observe.ts'
 import { COMPOSE_PROJECT, NFT_TABLE, PATHS } from './paths.ts'
 import type { Step } from './plan.ts'
-import { giveLinkBack, rememberLinks } from './saved-links.ts'
+import { giveLinkBack, giveOwnBack, rememberLinks } from './saved-links.ts'
 import { giveOthersBack } from './saved-sysctls.ts'
 import { doTakeover, undoTakeover } from './takeover.ts'
 import { writeJson } from './write-json.ts'
@@ -203,6 +203,7 @@ async function networkd(
   if (after.devices.length > 0) await rememberLinks(host, found)
   for (const [device, subnet] of Object.entries(before.delegated))
     if (after.delegated[device] !== subnet) await forgetDelegated(host, device)
+  await giveOwnBack(host, before.sets, after.sets)
   await dropAdvertisements(host, 'orphans')
   await run(host, ['networkctl', 'reload'])
   // networkd leaves what it no longer knows as it is: devices it made, and addresses on links it configured.

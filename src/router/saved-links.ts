@@ -49,6 +49,19 @@ export async function rememberLinks(host: Host, found: Links): Promise<void> {
   await writeJson(host, SAVED.links, { ...found, ...saved })
 }
 
+/** Sets the MAC address and MTU of links that have their own again: networkd leaves what its files say no more. */
+export async function giveOwnBack(host: Host, before: Altered, after: Altered): Promise<void> {
+  const saved: Links = await readJson<Links>(host, SAVED.links)
+  for (const key of ['address', 'mtu'] as const) {
+    for (const device of before[key].filter((name) => !after[key].includes(name))) {
+      const own = saved[device]?.[key]
+      if (own !== undefined) await host.exec(['ip', 'link', 'set', 'dev', device, key, String(own)])
+    }
+  }
+}
+
+type Altered = Readonly<Record<'address' | 'mtu', readonly string[]>>
+
 /** Sets a link that networkd has let go of as it was found. */
 export async function giveLinkBack(host: Host, device: string): Promise<void> {
   const { [device]: settings, ...rest }: Links = await readJson<Links>(host, SAVED.links)
