@@ -8,6 +8,14 @@ export function routerFile(named: string | undefined): string {
   return named ?? (existsSync(PATHS.config) ? PATHS.config : 'router.yaml')
 }
 
+/** Whether a command may change the machine; says so, and sets the exit code, when it may not. */
+export function asRoot(command: string, why: string): boolean {
+  if (process.getuid?.() === 0) return true
+  process.stderr.write(`sekisho ${command} ${why}. Fix: run it as root\n`)
+  process.exitCode = 1
+  return false
+}
+
 /**
  * Loads a router.yaml for a command. What is wrong with it goes to stderr (or as JSON to stdout), the exit code
  * becomes 1 and the result is undefined; warnings are printed and the command goes on.

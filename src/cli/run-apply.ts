@@ -11,7 +11,8 @@ import { sessionOf } from '../router/session.ts'
 import { hashToken, newToken } from '../router/token.ts'
 import { awaitConfirm } from './await-confirm.ts'
 import { parseConfirmTime } from './confirm-time.ts'
-import { guardCommand } from './guard-command.ts'
+import { guardArgv } from './guard-command.ts'
+import { type Interrupts, outliveTheTerminal } from './outlive.ts'
 import { terminalOptions } from './terminal.ts'
 
 /** The options that every command has that changes the machine. */
@@ -45,7 +46,7 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
     lockSecs: Number(flags.wait),
     onProgress: say,
     probes: (desired) => probesOf(host, desired),
-    guard: guardCommand(),
+    guard: guardArgv(),
     ...(secs !== undefined && {
       confirm: { secs, session: await sessionOf(host, process.pid), tokenHash: hashToken(token) },
     }),
@@ -151,21 +152,4 @@ export function say(line: string): void {
 export function complain(line: string): 1 {
   process.stderr.write(`${line}\n`)
   return 1
-}
-
-/** What becomes of signals: they are put off while steps are done, and meant once nothing is done any more. */
-interface Interrupts {
-  onSignal: (() => void) | undefined
-}
-
-/** Half an apply is worse than none: a lost terminal or a Ctrl-C does not end it, and it ends by itself. */
-function outliveTheTerminal(): Interrupts {
-  const interrupts: Interrupts = { onSignal: undefined }
-  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const)
-    process.on(signal, () => {
-      if (interrupts.onSignal) interrupts.onSignal()
-      else process.stderr.write('  finishing first: it can be undone by another apply\n')
-    })
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
-  return interrupts
 }

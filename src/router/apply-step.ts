@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { dropAdvertisements } from './drop-advertisements.ts'
 import { sysctlPath } from './generated.ts'
 import { generationTarget } from './generation.ts'
 import type { ExecOptions, ExecResult, Host } from './host.ts'
@@ -9,7 +10,10 @@ import type { Saved } from './merged.ts'
 import { readJson, SAVED } from './observe.ts'
 import { COMPOSE_PROJECT, NFT_TABLE, PATHS } from './paths.ts'
 import type { Step } from './plan.ts'
+import { giveLinkBack, giveOwnBack, rememberLinks } from './saved-links.ts'
+import { giveOthersBack } from './saved-sysctls.ts'
 import { doTakeover, undoTakeover } from './takeover.ts'
+import { writeJson } from './write-json.ts'
 
 /** Makes these image references available to Docker, without any network. Throws when one cannot be. */
 export type EnsureImages = (images: readonly string[]) => Promise<void>
@@ -48,6 +52,9 @@ export async function execute(step: Step, context: StepContext): Promise<void> {
       return place(host, step)
     case 'merge':
       return merge(host, step)
+    case 'down':
+      if (step.after) return host.write(PATHS.down, 'until `sekisho up` or `sekisho apply`\n', 0o644)
+      return void (await host.remove(PATHS.down))
     case 'systemd-reload':
       return void (await run(host, ['systemctl', 'daemon-reload']))
     case 'takeover':
@@ -162,9 +169,10 @@ async function merge(host: Host, step: Extract<Step, { do: 'merge' }>): Promise<
 
 async function sysctl(host: Host, step: Extract<Step, { do: 'sysctl' }>): Promise<void> {
   const { key, before, after, ownedBefore, ownedAfter } = step
-  const saved: Record<string, string> = await readJson<Record<string, string>>(host, SAVED.sysctls)
-  if (ownedAfter && !ownedBefore && !(key in saved))
-    await writeJson(host, SAVED.sysctls, { ...saved, [key]: before })
+  if (ownedAfter && !ownedBefore) {
+    const saved: Record<string, string> = await readJson<Record<string, string>>(host, SAVED.sysctls)
+    await writeJson(host, SAVED.sysctls, { ...step.others, [key]: before, ...saved })
+  }
   try {
     await host.poke(sysctlPath(key), `${after}\n`)
   } catch (error) {
@@ -172,16 +180,10 @@ async function sysctl(host: Host, step: Extract<Step, { do: 'sysctl' }>): Promis
     throw new StepError(`the kernel does not take ${after} for ${key}: ${why}`)
   }
   if (ownedBefore && !ownedAfter) {
+    const saved: Record<string, string> = await readJson<Record<string, string>>(host, SAVED.sysctls)
     const { [key]: _, ...rest } = saved
-    await writeJson(host, SAVED.sysctls, rest)
+    await writeJson(host, SAVED.sysctls, await giveOthersBack(host, step, rest))
   }
-}
-
-/** Sorted, so that what was taken away and added again leaves the same file. */
-async function writeJson(host: Host, path: string, value: Readonly<Record<string, unknown>>): Promise<void> {
-  const sorted = Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-  if (Object.keys(sorted).length > 0) return host.write(path, `${JSON.stringify(sorted, null, 1)}\n`, 0o600)
-  if (await host.remove(path)) await host.removeEmpty(path.slice(0, path.lastIndexOf('/')))
 }
 
 async function tmpfiles(host: Host): Promise<void> {
@@ -196,10 +198,13 @@ async function tmpfiles(host: Host): Promise<void> {
 
 async function networkd(
   host: Host,
-  { before, after, mended }: Extract<Step, { do: 'networkd' }>,
+  { before, after, mended, found }: Extract<Step, { do: 'networkd' }>,
 ): Promise<void> {
+  if (after.devices.length > 0) await rememberLinks(host, found)
   for (const [device, subnet] of Object.entries(before.delegated))
     if (after.delegated[device] !== subnet) await forgetDelegated(host, device)
+  await giveOwnBack(host, before.sets, after.sets)
+  await dropAdvertisements(host, 'orphans')
   await run(host, ['networkctl', 'reload'])
   // networkd leaves what it no longer knows as it is: devices it made, and addresses on links it configured.
   const deleted = before.netdevs.filter((name) => !after.netdevs.includes(name))
@@ -208,6 +213,7 @@ async function networkd(
   for (const name of left) {
     await host.exec(['ip', 'link', 'set', 'dev', name, 'nomaster'])
     await host.exec(['ip', 'address', 'flush', 'dev', name, 'scope', 'global'])
+    await giveLinkBack(host, name)
   }
   // A reload brings back devices that are missing, and leaves alone those whose files are the same.
   for (const name of mended) await host.exec(['networkctl', 'reconfigure', name])

@@ -392,9 +392,10 @@ describe('apply', () => {
     })
   })
 
-  it('keeps ten generations', async () => {
+  it('keeps as many generations as the budget says', async () => {
     const fake = machine()
-    for (let rule = 1; rule <= 13; rule++) await run(fake, desired({ rule }))
+    const budget = { keep: 10, maxBytes: 2 ** 31 }
+    for (let rule = 1; rule <= 13; rule++) await run(fake, desired({ rule }), { budget })
     expect(Object.keys(fake.tree('/etc/sekisho/generations')).filter((p) => /\/\d+\/$/.test(p)).length).toBe(
       10,
     )

@@ -2,6 +2,7 @@ import { runChecks } from './apply-checks.ts'
 import type { EnsureImages, StepContext } from './apply-step.ts'
 import { execute, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
+import { isNothing } from './desired.ts'
 import { restore } from './fall-back.ts'
 import { desiredOf, generationPath, generationTarget, writeGeneration } from './generation.ts'
 import {
@@ -114,13 +115,14 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   const veto = await options.onPlan?.(planned)
   if (veto !== undefined) return refuse('plan', veto)
   if (planned.steps.length === 0) {
-    if (inventory.confirmed !== planned.to) await host.symlink(generationTarget(planned.to), PATHS.confirmed)
+    if (inventory.confirmed !== planned.to) await setConfirmed(host, planned.to)
     if (waiting) await disarm(host)
     return { ok: true, changed: false, plan: planned }
   }
 
   const context: StepContext = { host, ensureImages, healthSecs }
-  const fresh = planned.to !== planned.from
+  const leaves = isNothing(desired)
+  const fresh = !leaves && planned.to !== planned.from
   const steps = planned.steps.filter((step) => step.do !== 'images' && step.do !== 'file')
   let wanted: readonly Probe[]
   let guard: Guard
@@ -157,9 +159,9 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     }
     await verifyUnits(host, desired)
     await verifyHealth(wanted, options)
-    await recordLive(host, planned.to)
+    if (!leaves) await recordLive(host, planned.to)
     if (confirm) await guard.waits(confirm)
-    else await host.symlink(generationTarget(planned.to), PATHS.confirmed)
+    else await setConfirmed(host, planned.to)
   } catch (error) {
     onProgress(`${messageOf(error)}: going back`)
     const unrestored = await goBack(
@@ -167,7 +169,7 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       context,
       onProgress,
     )
-    await restoreConfirmed(host, inventory.confirmed)
+    await setConfirmed(host, inventory.confirmed)
     if (fresh && unrestored.length === 0) await discard(host, planned.to)
     await guard.ends().catch(() => {})
     return {
@@ -289,8 +291,8 @@ async function goBack(
   }
 }
 
-async function restoreConfirmed(host: Host, confirmed: number | undefined): Promise<void> {
-  if (confirmed === undefined) await host.remove(PATHS.confirmed)
+async function setConfirmed(host: Host, confirmed: number | undefined): Promise<void> {
+  if (!confirmed) await host.remove(PATHS.confirmed)
   else await host.symlink(generationTarget(confirmed), PATHS.confirmed)
 }
 

@@ -17,7 +17,7 @@ const CHANGES: readonly Change[] = [
   { path: ['modules', 'kea'], kind: 'removed', says: 'module kea; its data stays' },
 ]
 
-const LINKS = { netdevs: [], devices: [], delegated: {}, wanted: [] }
+const LINKS = { netdevs: [], devices: [], delegated: {}, sets: { address: [], mtu: [] }, wanted: [] }
 const common = { owner: 'core', impact: 'none' } as const
 const STEPS: readonly Step[] = [
   {
@@ -47,6 +47,7 @@ const STEPS: readonly Step[] = [
     changed: ['lan1'],
     mended: [],
     zones: { lan1: 'guest' },
+    found: {},
     impact: 'reconnect',
     says: 'reconfigures lan1; every other link is left alone',
     notices: ['guest pauses for about a second'],

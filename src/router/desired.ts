@@ -84,3 +84,19 @@ export interface DesiredState {
   /** Existing units restarted when a file of the same owner changes: "rsyslog.service". */
   readonly restarts: readonly { readonly unit: string; readonly path: string }[]
 }
+
+/** What a machine is to us before the first apply and after the last: applied, it gives everything back. */
+export const NOTHING: DesiredState = {
+  files: [],
+  units: [],
+  volumes: [],
+  images: [],
+  services: [],
+  checks: [],
+  restarts: [],
+}
+
+/** Whether this is NOTHING: every router has files. */
+export function isNothing({ files }: DesiredState): boolean {
+  return files.length === 0
+}

@@ -57,6 +57,8 @@ function machine(): Inventory & { current: NonNullable<Inventory['current']> } {
       source: undefined,
     },
     confirmed: 7,
+    down: false,
+    found: { links: {}, sysctls: {} },
     generations: [7],
     places: Object.fromEntries(places),
     saved: [],

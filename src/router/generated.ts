@@ -60,6 +60,8 @@ export interface Links {
   readonly devices: readonly string[]
   /** Which of the delegated IPv6 prefixes each device takes, by its number. */
   readonly delegated: Readonly<Record<string, string>>
+  /** Devices whose MAC address, and whose MTU, the files set. */
+  readonly sets: { readonly address: readonly string[]; readonly mtu: readonly string[] }
   /** What must be so of each of them once networkd has done its work. */
   readonly wanted: readonly WantedLink[]
 }
@@ -74,10 +76,13 @@ export function linksOf(files: Texts): Links {
     const [device, subnet] = [name.exec(text)?.[1], /^SubnetId=(.+)$/m.exec(text)?.[1]]
     return device === undefined || subnet === undefined ? [] : [[device, subnet] as const]
   })
+  const setting = (key: RegExp) =>
+    texts('.network').flatMap(({ text }) => (key.test(text) ? (name.exec(text)?.[1] ?? []) : []))
   return {
     netdevs: named('.netdev'),
     devices: named('.network'),
     delegated: Object.fromEntries(delegated),
+    sets: { address: setting(/^MACAddress=/m), mtu: setting(/^MTUBytes=/m) },
     wanted: wantedLinks(files),
   }
 }

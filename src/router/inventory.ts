@@ -2,6 +2,7 @@ import type { DesiredState, OwnedUnit, OwnedVolume } from './desired.ts'
 import type { Stat } from './host.ts'
 import type { LiveLink } from './link-state.ts'
 import type { Saved } from './merged.ts'
+import type { LinkSettings } from './saved-links.ts'
 import type { TakeoverAction } from './takeover.ts'
 
 /** A path in /etc that a generation fills: a symlink, or a copy where a program may not follow it to us. */
@@ -104,8 +105,17 @@ export interface Inventory {
   /** Directories below /run that should be there and are not. */
   readonly missingRun: readonly string[]
   readonly hostname: string
+  /** The name that hostname(5) had before our first apply. */
+  readonly savedHostname?: string
+  /** `sekisho down` holds. */
+  readonly down: boolean
   /** Links by name; undefined when the kernel could not be asked. */
   readonly links?: Readonly<Record<string, LiveLink>>
+  /** What an apply is to remember, as it was before us: links by name, and settings of links that are not ours. */
+  readonly found: {
+    readonly links: Readonly<Record<string, LinkSettings>>
+    readonly sysctls: Readonly<Record<string, string>>
+  }
   /** What would fight us, and how it is set aside. */
   readonly takeover: readonly TakeoverAction[]
   /** What was set aside and need not be any more. */

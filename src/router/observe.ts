@@ -1,6 +1,7 @@
 import type { DesiredState } from './desired.ts'
+import { isNothing } from './desired.ts'
 import type { Setting } from './generated.ts'
-import { linksOf, runDirectoriesOf, sysctlPath, sysctlsOf } from './generated.ts'
+import { hostnameOf, linksOf, runDirectoriesOf, sysctlPath, sysctlsOf } from './generated.ts'
 import { linkedGeneration, listGenerations, placesOf, readGeneration } from './generation.ts'
 import type { Host, Stat } from './host.ts'
 import { hasCode, sha256 } from './host.ts'
@@ -10,6 +11,9 @@ import type { Saved } from './merged.ts'
 import { MERGED_PATHS } from './merged.ts'
 import { observeNft } from './nft-state.ts'
 import { COMPOSE_PROJECT, PATHS } from './paths.ts'
+import { observeLinkSettings } from './saved-links.ts'
+import { observeOthers } from './saved-sysctls.ts'
+import { readTakeover } from './takeover.ts'
 import { detectTakeover } from './takeover-detect.ts'
 
 /** Where originals of the user's wait for the day we are removed. */
@@ -17,6 +21,7 @@ export const SAVED = {
   files: '/etc/sekisho/saved/files',
   sysctls: '/etc/sekisho/saved/sysctls.json',
   merged: '/etc/sekisho/saved/merged.json',
+  links: '/etc/sekisho/saved/links.json',
 } as const
 
 /** What makes a router of a host; set only when the firewall is loaded. */
@@ -25,8 +30,7 @@ export const FORWARDING = ['net/ipv4/ip_forward', 'net/ipv6/conf/all/forwarding'
 /** Looks at everything on the machine that this desired state could change. Nothing is changed. */
 export async function observe(machine: Host, desired: DesiredState): Promise<Inventory> {
   const host = machine.privileged ? machine : lenient(machine)
-  const number = await linkedGeneration(host, PATHS.current)
-  const current = number === undefined ? undefined : await readGeneration(host, number)
+  const current = await readCurrent(host)
   const previous = textsOf(current)
   const [containers, nft, units, missingImages, places, sysctls] = await Promise.all([
     observeServices(host),
@@ -37,15 +41,19 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
     observeSysctls(host, [...sysctlsOf(desired.files), ...sysctlsOf(previous), ...FORWARDING.map(required)]),
   ])
   const limited = !host.privileged && current !== undefined
-  const { actions, lapsed, blockers } = await detectTakeover(host, {
-    devices: new Set(linksOf(desired.files).devices),
-    listens: desired.services.flatMap((service) => service.listens ?? []),
-    docker: desired.services.length > 0,
-    ownContainers: new Set(containers?.ids ?? []),
-  })
+  const { actions, lapsed, blockers } = isNothing(desired)
+    ? { actions: [], lapsed: await readTakeover(host), blockers: [] }
+    : await detectTakeover(host, {
+        devices: new Set(linksOf(desired.files).devices),
+        listens: desired.services.flatMap((service) => service.listens ?? []),
+        docker: desired.services.length > 0,
+        ownContainers: new Set(containers?.ids ?? []),
+      })
   const links = await observeLinks(host)
   const missingRun: string[] = []
   for (const path of runDirectoriesOf(desired.files)) if (!(await host.stat(path))) missingRun.push(path)
+  const savedHostname = await host.read(`${SAVED.files}/etc/hostname`)
+  const nameBefore = hostnameOf([{ path: 'host/etc/hostname', text: savedHostname ?? '' }])
   const volumes: Record<string, Stat | undefined> = {}
   for (const { path } of desired.volumes) volumes[path] = await host.stat(path)
   const merged: Record<string, string | undefined> = {}
@@ -68,7 +76,10 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
     volumes,
     missingRun,
     hostname: ((await host.read('/proc/sys/kernel/hostname')) ?? '').trim(),
+    ...(nameBefore !== undefined && { savedHostname: nameBefore }),
+    down: (await host.stat(PATHS.down)) !== undefined,
     ...(links && { links }),
+    found: await observeFound(host, desired, current),
     takeover: actions,
     lapsed,
     blockers,
@@ -108,6 +119,32 @@ export async function presume(host: Host, base: GenerationOnDisk, desired: Desir
     takeover: [],
     lapsed: [],
     blockers: [],
+    down: false,
+    found: { links: {}, sysctls: {} },
+  }
+}
+
+/** The generation in use; undefined before the first apply. */
+export async function readCurrent(host: Host): Promise<GenerationOnDisk | undefined> {
+  const number = await linkedGeneration(host, PATHS.current)
+  return number === undefined ? undefined : readGeneration(host, number)
+}
+
+/** What is taken now and was not ours before; nothing of it when all of it is. */
+async function observeFound(
+  host: Host,
+  desired: DesiredState,
+  current: GenerationOnDisk | undefined,
+): Promise<Inventory['found']> {
+  const { devices, netdevs } = linksOf(desired.files)
+  const before = linksOf(textsOf(current)).devices
+  const keys = [...sysctlsOf(desired.files).keys()]
+  return {
+    links: await observeLinkSettings(
+      host,
+      devices.filter((device) => !before.includes(device) && !netdevs.includes(device)),
+    ),
+    sysctls: current === undefined ? await observeOthers(host, keys, new Set(keys)) : {},
   }
 }
 

@@ -8,6 +8,8 @@ export const PATHS = {
   current: '/etc/sekisho/current',
   /** Symlink to the last confirmed generation: what boot starts. */
   confirmed: '/etc/sekisho/confirmed',
+  /** There while `sekisho down` holds; boot reads it too. */
+  down: '/etc/sekisho/down',
   data: '/var/lib/sekisho',
   run: '/run/sekisho',
   lock: '/run/sekisho.lock',

@@ -1,6 +1,7 @@
 import { parse } from 'yaml'
 import type { Change } from '../config/changes.ts'
 import type { DesiredState } from './desired.ts'
+import { isNothing } from './desired.ts'
 import { type Drift, driftOf, fills, troubleOf } from './drift.ts'
 import type { Links } from './generated.ts'
 import {
@@ -22,6 +23,8 @@ import type { Saved } from './merged.ts'
 import { MERGED_PATHS, mergeInto } from './merged.ts'
 import { FORWARDING, SAVED, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
+import type { LinkSettings } from './saved-links.ts'
+import { othersAmong } from './saved-sysctls.ts'
 import { sourceChanges } from './source-changes.ts'
 import type { TakeoverAction } from './takeover.ts'
 import { describeGivenBack, describeTakeover, FLUSHING } from './takeover.ts'
@@ -71,6 +74,8 @@ type Action =
       readonly savedBefore?: Saved
       readonly savedAfter?: Saved
     }
+  /** Whether `sekisho down` holds. */
+  | { readonly do: 'down'; readonly before: boolean; readonly after: boolean }
   | { readonly do: 'systemd-reload' }
   | { readonly do: 'takeover'; readonly action: TakeoverAction; readonly undo: boolean }
   | { readonly do: 'tmpfiles' }
@@ -85,6 +90,8 @@ type Action =
       readonly mended: readonly string[]
       /** "wan", or the network that each device of ours is for. */
       readonly zones: Readonly<Record<string, string>>
+      /** How the devices were that are taken now: they are given back so. */
+      readonly found: Readonly<Record<string, LinkSettings>>
     }
   | { readonly do: 'firewall'; readonly before: boolean; readonly after: boolean }
   | {
@@ -95,6 +102,8 @@ type Action =
       /** Whether a generation sets it: the first to do so remembers the value before, the last gives it back. */
       readonly ownedBefore: boolean
       readonly ownedAfter: boolean
+      /** For what new links inherit: the values of those that are not ours, as they were found. */
+      readonly others: Readonly<Record<string, string>>
     }
   | { readonly do: 'docker-start' }
   | { readonly do: 'docker-restart' }
@@ -120,7 +129,7 @@ export type Step = Action & {
 
 export interface Plan {
   readonly from: number | undefined
-  /** The generation it leads to; the same as `from` when only the machine has to be mended. */
+  /** The generation it leads to; the same as `from` when only the machine has to be mended; 0 when all of ours goes. */
   readonly to: number
   /** What router.yaml says otherwise than when the generation in use was made. */
   readonly changes: readonly Change[]
@@ -141,6 +150,7 @@ const PHASES: readonly Action['do'][] = [
   'images',
   'volume',
   'stop',
+  'down',
   'file',
   'current',
   'place',
@@ -171,6 +181,10 @@ function inOrder(steps: readonly Step[]): Step[] {
     if (step.do === 'takeover' && step.undo) return PHASES.indexOf('networkd') + 0.5
     if (step.do === 'sysctl' && isForwarding(step.key))
       return PHASES.indexOf('firewall') + (step.ownedAfter ? 0.5 : -0.5)
+    // While their files and Docker's settings are still there.
+    if (step.do === 'compose' && !step.after) return -1
+    // What is left of us until then can be found by it.
+    if (step.do === 'current' && step.after === undefined) return PHASES.length
     return PHASES.indexOf(step.do)
   }
   return steps.toSorted((a, b) => rank(a) - rank(b))
@@ -201,26 +215,28 @@ export function plan(
     current === undefined ||
     current.drift.length > 0 ||
     JSON.stringify(manifest) !== JSON.stringify(current.manifest)
-  const to = target ?? (fresh ? Math.max(0, ...inventory.generations) + 1 : current.number)
+  const leaves = isNothing(desired)
+  const to = leaves ? 0 : (target ?? (fresh ? Math.max(0, ...inventory.generations) + 1 : current.number))
   const merges = mergeSteps(inventory, desired)
   const files = fileSteps(inventory, desired)
   const places = placeSteps(inventory, manifest)
   const pointer: Step[] =
-    to !== current?.number
+    to !== (current?.number ?? 0)
       ? [
           {
             do: 'current',
             ...(current && { before: current.number }),
-            after: to,
+            ...(!leaves && { after: to }),
             owner: 'core',
             impact: 'none',
-            says: `generation ${to} becomes current`,
+            says: leaves ? 'no generation is in use any more' : `generation ${to} becomes current`,
           },
         ]
       : []
   const steps = [
     ...imageSteps(inventory),
     ...volumeSteps(inventory, desired),
+    ...downSteps(inventory),
     ...files,
     ...pointer,
     ...places,
@@ -231,7 +247,7 @@ export function plan(
     ...runSteps(inventory, desired, files),
     ...hostnameSteps(inventory, desired),
     ...networkdSteps(inventory, desired),
-    ...firewallSteps(inventory, files),
+    ...firewallSteps(inventory, desired, files),
     ...sysctlSteps(inventory, desired),
     ...dockerSteps(inventory, desired, merges.steps),
     ...unitSteps(inventory, desired, files),
@@ -254,6 +270,12 @@ function imageSteps({ missingImages }: Inventory): Step[] {
   if (missingImages.length === 0) return []
   const says = `loads ${missingImages.length} container image${missingImages.length > 1 ? 's' : ''}`
   return [{ do: 'images', images: missingImages, owner: 'core', impact: 'none', says }]
+}
+
+function downSteps({ down }: Inventory): Step[] {
+  if (!down) return []
+  const says = '`sekisho down` holds no longer'
+  return [{ do: 'down', before: true, after: false, owner: 'core', impact: 'none', says }]
 }
 
 function volumeSteps({ volumes }: Inventory, desired: DesiredState): Step[] {
@@ -413,14 +435,14 @@ function runSteps(inventory: Inventory, desired: DesiredState, files: readonly S
   return steps
 }
 
-function hostnameSteps({ hostname }: Inventory, desired: DesiredState): Step[] {
-  const wanted = hostnameOf(desired.files)
+function hostnameSteps({ hostname, savedHostname }: Inventory, desired: DesiredState): Step[] {
+  const wanted = isNothing(desired) ? savedHostname : hostnameOf(desired.files)
   if (wanted === undefined || wanted === hostname) return []
   const says = `the host name becomes ${wanted}`
   return [{ do: 'hostname', before: hostname, after: wanted, owner: 'core', impact: 'none', says }]
 }
 
-function networkdSteps({ current, links }: Inventory, desired: DesiredState): Step[] {
+function networkdSteps({ current, links, found }: Inventory, desired: DesiredState): Step[] {
   const changed = changedDevices(textsOf(current), desired.files)
   const before = linksOf(textsOf(current))
   const after = linksOf(desired.files)
@@ -434,10 +456,16 @@ function networkdSteps({ current, links }: Inventory, desired: DesiredState): St
   const says = `${notes.join(', ')}; every other link is left alone`
   const mended = amiss.map(({ device }) => device)
   const zones = { ...zonesOf(textsOf(current)), ...zonesOf(desired.files) }
-  return [{ do: 'networkd', before, after, changed, mended, zones, owner: 'core', impact: 'reconnect', says }]
+  const steady = { changed, mended, zones, found: found.links, owner: 'core', impact: 'reconnect' } as const
+  return [{ do: 'networkd', before, after, ...steady, says }]
 }
 
-function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Step[] {
+function firewallSteps({ nft, current }: Inventory, desired: DesiredState, files: readonly Step[]): Step[] {
+  if (isNothing(desired)) {
+    if (nft === undefined) return []
+    const says = 'takes the firewall table away'
+    return [{ do: 'firewall', before: true, after: false, owner: 'core', impact: 'none', says }]
+  }
   const change = files.find((step) => step.do === 'file' && step.path === 'sekisho.nft')
   if (!change && nft !== undefined && nft === current?.live?.nft) return []
   const says = change
@@ -451,10 +479,14 @@ function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Ste
 function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
   const previous = sysctlsOf(textsOf(inventory.current))
   const wanted = new Map([
-    ...FORWARDING.map((key) => [key, { value: '1', optional: false }] as const),
+    ...(isNothing(desired) ? [] : FORWARDING).map((key) => [key, { value: '1', optional: false }] as const),
     ...sysctlsOf(desired.files),
   ])
-  const keys = [...new Set([...previous.keys(), ...wanted.keys()])].sort()
+  // What new links inherit goes first: giving it back reaches links that are not ours, and ours have their own values.
+  const rank = (key: string) => `${key.includes('/conf/default/') ? 0 : 1}${key}`
+  const keys = [
+    ...new Set([...previous.keys(), ...(previous.size > 0 ? FORWARDING : []), ...wanted.keys()]),
+  ].toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1))
   return keys.flatMap((key): Step[] => {
     const live = inventory.sysctls[key]
     // A kernel without it cannot be made to have it; nor can a link that is not there.
@@ -464,7 +496,7 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
     const after = wanted.get(key)?.value ?? inventory.savedSysctls[key] ?? live
     if (sameSysctl(live, after) && ownedBefore === ownedAfter) return []
     const says = isForwarding(key)
-      ? `packets are forwarded (${key})`
+      ? `packets are ${after === '0' ? 'no longer ' : ''}forwarded (${key})`
       : `kernel setting ${key} becomes ${after}`
     return [
       {
@@ -474,6 +506,7 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
         after,
         ownedBefore,
         ownedAfter,
+        others: othersAmong(inventory.found.sysctls, key),
         owner: 'core',
         impact: 'none',
         says,
@@ -483,6 +516,11 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
 }
 
 function dockerSteps(inventory: Inventory, desired: DesiredState, merges: readonly Step[]): Step[] {
+  // Docker goes on as it was found: off.
+  const stays = !inventory.lapsed.some(
+    (action) => action.kind === 'enable-unit' && action.unit === 'docker.service' && !action.wasActive,
+  )
+  if (isNothing(desired) && !(inventory.services && stays)) return []
   const daemon = merges.some((step) => step.do === 'merge' && step.path === '/etc/docker/daemon.json')
   const flushed = inventory.takeover.some(
     (action) => action.kind === 'disable-unit' && action.wasActive && FLUSHING.has(action.unit),
@@ -534,7 +572,7 @@ function unitSteps(inventory: Inventory, desired: DesiredState, files: readonly 
 
 function composeSteps(inventory: Inventory, desired: DesiredState, files: readonly Step[]): Step[] {
   const { current, services } = inventory
-  const before = current !== undefined && current.manifest.services.length > 0
+  const before = !inventory.down && current !== undefined && current.manifest.services.length > 0
   const after = desired.services.length > 0
   const change = files.find((step) => step.do === 'file' && step.path === 'compose.yaml')
   const wanted = new Set(desired.services.map((service) => service.name))
@@ -547,7 +585,12 @@ function composeSteps(inventory: Inventory, desired: DesiredState, files: readon
     return [live.health === 'unhealthy' ? `waits for ${name}, which is unhealthy` : `restarts ${name}`]
   })
   const orphans = Object.keys(services ?? {}).filter((name) => !wanted.has(name))
-  const idle = !change && amiss.length === 0 && orphans.length === 0 && (services !== undefined || !after)
+  const idle =
+    !inventory.down &&
+    !change &&
+    amiss.length === 0 &&
+    orphans.length === 0 &&
+    (services !== undefined || !after)
   if (idle || (!after && !before && orphans.length === 0)) return []
   const all = notes.length > 0 ? notes : [...amiss, ...orphans.map((name) => `removes ${name}`)]
   const says = `containers: ${all.join(', ') || (after ? 'brings them up' : 'takes them down')}`
@@ -625,7 +668,7 @@ function inverse(step: Step): Step {
       }
     }
     case 'sysctl': {
-      const { key, before, after, ownedBefore, ownedAfter } = step
+      const { key, before, after, ownedBefore, ownedAfter, others } = step
       return {
         ...common,
         do: 'sysctl',
@@ -634,6 +677,7 @@ function inverse(step: Step): Step {
         after: before,
         ownedBefore: ownedAfter,
         ownedAfter: ownedBefore,
+        others,
       }
     }
     case 'volume':
@@ -652,6 +696,7 @@ function inverse(step: Step): Step {
     case 'firewall':
     case 'compose':
     case 'sweep':
+    case 'down':
       return { ...step, ...common, before: step.after, after: step.before } as Step
     case 'images':
     case 'restart':

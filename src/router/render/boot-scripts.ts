@@ -57,7 +57,11 @@ forward() {
   done
 }
 if nft -f "$root/sekisho.nft"; then
-  forward 1
+  if [ -e ${PATHS.down} ]; then
+    forward 0
+  else
+    forward 1
+  fi
   /usr/lib/systemd/systemd-sysctl /etc/sysctl.d/9?-sekisho*.conf || echo "sekisho: some kernel settings were refused"
   exit 0
 fi

@@ -71,6 +71,7 @@ const AGENT = `${generatedHeader('core')}
 [Unit]
 Description=Sekisho: host agent (names of leases, IPv6 routes, WAN watchdog)
 After=sekisho-firewall.service systemd-networkd.service
+ConditionPathExists=!${PATHS.down}
 StartLimitIntervalSec=0
 
 [Service]

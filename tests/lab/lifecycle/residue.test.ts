@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import { runOk } from '../../../src/lib/run.ts'
+import { allOptions, OPTION_EDITS, optionsIn, SECRET_FILES, withEdits } from '../../option-edits.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
 import { type MachineState, machineState, stateDiff } from '../support/machine-state.ts'
 import { applyYaml, baseline, baselineYaml } from '../support/router-yaml.ts'
@@ -177,5 +178,45 @@ describe('an option', () => {
         interval: 3000,
       })
       .toEqual([])
+  })
+})
+
+describe('every option that the lab can have', () => {
+  const SERVICES = ['chrony', 'kea', 'recorder', 'unbound', 'watch']
+  const everything = (state: MachineState) => remade(state, ...SERVICES)
+
+  beforeAll(async () => {
+    // What options name.
+    await lab.router.execOk(['mkdir', '-p', '/root/docker/containers'])
+    for (const name of ['root.key', 'root.hints'])
+      await lab.router.execOk(['cp', `/etc/sekisho/dns/${name}`, `/root/${name}`])
+    for (const [path, text] of Object.entries(SECRET_FILES)) await lab.router.writeFile(path, text, '0400')
+  })
+
+  test.each(['dhcp', 'static'] as const)('all of those beside %s, at once', async (group) => {
+    const edits = OPTION_EDITS.filter((edit) => edit.group === group)
+    expect(edits.filter((edit) => edit.notInTheLab !== undefined)).toEqual([])
+    const before = everything(await machineState(lab.router))
+    await applyYaml(lab, withEdits(await baselineYaml(lab), edits))
+    const during = everything(await machineState(lab.router))
+    for (const part of ['files', 'generation', 'addresses', 'links', 'routes'] as const)
+      expect(during[part], part).not.toEqual(before[part])
+
+    await baseline(lab)
+    // Leases and prefixes come with the next message of the provider's, some seconds after.
+    await expect
+      .poll(async () => stateDiff(before, everything(await machineState(lab.router))), {
+        timeout: 45_000,
+        interval: 2000,
+      })
+      .toEqual([])
+  })
+
+  test('the lab has every option, but those it cannot', async () => {
+    const yaml = await baselineYaml(lab)
+    const tried = OPTION_EDITS.filter((edit) => edit.group !== 'vlan')
+    const untried = OPTION_EDITS.filter((edit) => edit.notInTheLab !== undefined)
+    const listed = new Set([...optionsIn(yaml, tried), ...optionsIn(yaml, untried), 'version'])
+    expect(allOptions().filter((option) => !listed.has(option))).toEqual([])
   })
 })

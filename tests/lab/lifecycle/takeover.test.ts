@@ -6,8 +6,8 @@ import { configureRouter, installBundle } from '../../../src/lab/install-router.
 import type { Lab } from '../../../src/lab/lab.ts'
 import { labPlaces } from '../../../src/lab/places.ts'
 import { up } from '../../../src/lab/up.ts'
-import { machineState, stateDiff } from '../support/machine-state.ts'
 import { baselineYaml } from '../support/router-yaml.ts'
+import { differences, type Look, lookAt } from '../support/whole-machine.ts'
 import { writeUserModule } from './user-module.ts'
 
 /*
@@ -28,45 +28,13 @@ afterAll(() => down(places))
 
 const sh = (script: string) => lab.router.execOk(['sh', '-c', script])
 const plan = () => lab.router.exec(['sekisho', 'plan'])
+const look = () => lookAt(lab.router)
 
 /** Programs that would fight us, as units that do nothing. */
 const FAKES = ['ufw', 'NetworkManager', 'dnsmasq'] as const
 
 const unitText = (exec: string, type = 'oneshot') =>
   `[Service]\nType=${type}\nRemainAfterExit=yes\nExecStart=${exec}\n\n[Install]\nWantedBy=multi-user.target\n`
-
-/** What must be as before when an apply is refused, or undone. */
-async function look() {
-  const [machine, active] = await Promise.all([
-    machineState(lab.router),
-    sh('systemctl list-units --all --no-legend --plain --state=active --type=service,socket,timer,path'),
-  ])
-  const units = active.split('\n').map((line) => `active: ${line.split(' ')[0]}`)
-  return { ...machine, units: [...machine.units, ...units].sort() }
-}
-type Look = Awaited<ReturnType<typeof look>>
-
-/** How two looks differ, but for what is no part of what was given back. */
-function differences(before: Look, after: Look): string[] {
-  return stateDiff(before, after).filter((line) => !PASSING.some((pattern) => pattern.test(line)))
-}
-const PASSING = [
-  // What a DHCP client and Docker write anew whenever they start.
-  /^files: . \/var\/lib\/dhcpcd\//,
-  /^dockerNetworks: . \w+ bridge$/,
-  // A login by SSH begins a session, which stays for some seconds.
-  /^(files|units): . .*(\/run\/user\/0|\/run\/motd\.dynamic|user-runtime-dir@0|user@0|session-)/,
-  /^sysctls: . net\.ipv4\.tcp_fastopen_key /,
-  /^files: \+ \/run\/sekisho\.lock /,
-  // Lines for a recorder that went before it took them: data, and data stays.
-  /^files: \+ \/var\/spool\/rsyslog\/sekisho-recorder\./,
-  // networkd leaves a link that it configured up, with its link-local address.
-  /^links: . lan\d: /,
-  /^(addresses|routes|sockets): \+ .*\b(fe80::|ff00::\/8)/,
-  /^sysctls: . net\.ipv6\.conf\.lan\d\.addr_gen_mode /,
-  // Wildcards of sysctl.d reach links that are not in router.yaml, and only what is in it goes back.
-  /^sysctls: . net\.ipv[46]\.conf\.(lo|docker0)\.(accept|send|secure)_(redirects|ra) /,
-]
 
 async function expectNothingChanged(act: () => Promise<void>): Promise<void> {
   const before = await look()

@@ -10,6 +10,8 @@ export interface MachineState {
   /** `docker ps -a` without ages: id, image, command, ports, name. */
   readonly containers: readonly string[]
   readonly dockerNetworks: readonly string[]
+  /** Images by name and id, and volumes. */
+  readonly dockerStore: readonly string[]
   readonly units: readonly string[]
   readonly sysctls: readonly string[]
   readonly links: readonly string[]
@@ -67,26 +69,44 @@ export async function machineState(router: Host): Promise<MachineState> {
     (await router.execOk(argv)).split('\n').filter((line) => line !== '')
   const generation = `test -e /etc/sekisho/current || exit 0; cd /etc/sekisho/current/ && find . -type f ! -name live.json ! -name meta.json -print0 | xargs -0 sha256sum`
   const ps = '{{.ID}} {{.Image}} {{.Command}} {{.Ports}} {{.Names}}'
-  const [files, generated, ruleset, containers, networks, units, sysctls, links, addresses, routes, sockets] =
-    await Promise.all([
-      run('bash', '-c', FILES, 'files', prune),
-      run('sh', '-c', generation),
-      run('nft', '--stateless', 'list', 'ruleset'),
-      run('docker', 'ps', '--all', '--format', ps),
-      run('docker', 'network', 'ls', '--format', '{{.ID}} {{.Name}}'),
-      run('systemctl', 'list-unit-files', '--no-legend', '--no-pager'),
-      run('sh', '-c', 'sysctl --all 2>/dev/null'),
-      run('sh', '-c', "ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/ link-netnsid [0-9]+//'"),
-      run('sh', '-c', "ip -o address | sed -E 's/^[0-9]+: //; s/ +valid_lft.*//'"),
-      run('sh', '-c', 'ip rule; ip -6 rule; ip route show table all; ip -6 route show table all'),
-      run('sh', '-c', "ss -Hlntu | awk '{ print $1, $5 }'"),
-    ])
+  const [
+    files,
+    generated,
+    ruleset,
+    containers,
+    networks,
+    store,
+    units,
+    sysctls,
+    links,
+    addresses,
+    routes,
+    sockets,
+  ] = await Promise.all([
+    run('bash', '-c', FILES, 'files', prune),
+    run('sh', '-c', generation),
+    run('nft', '--stateless', 'list', 'ruleset'),
+    run('docker', 'ps', '--all', '--format', ps),
+    run('docker', 'network', 'ls', '--format', '{{.ID}} {{.Name}}'),
+    run(
+      'sh',
+      '-c',
+      "docker image ls --all --format '{{.Repository}}:{{.Tag}} {{.ID}}'; docker volume ls --quiet",
+    ),
+    run('systemctl', 'list-unit-files', '--no-legend', '--no-pager'),
+    run('sh', '-c', 'sysctl --all 2>/dev/null'),
+    run('sh', '-c', "ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/ link-netnsid [0-9]+//'"),
+    run('sh', '-c', "ip -o address | sed -E 's/^[0-9]+: //; s/ +valid_lft.*//'"),
+    run('sh', '-c', 'ip rule; ip -6 rule; ip route show table all; ip -6 route show table all'),
+    run('sh', '-c', "ss -Hlntu | awk '{ print $1, $5 }'"),
+  ])
   return {
     files: files.map((line) => line.replace(GENERATION, '$1generations/N')).sort(),
     generation: generated.sort(),
     ruleset: ruleset.filter((line) => !/^# Warning: table .* is managed by/.test(line)).join('\n'),
     containers: containers.sort(),
     dockerNetworks: networks.sort(),
+    dockerStore: store.sort(),
     units: units.map((line) => line.trim().replaceAll(/ +/g, ' ')).sort(),
     sysctls: sysctls.filter((line) => line.startsWith('net.') && !/nf_conntrack_count/.test(line)).sort(),
     links: links.sort(),
