@@ -1,3 +1,4 @@
+import { type Seen, type Spec, TCP } from '../../../src/prove/packet.ts'
 import type { RuleGroup } from '../../../src/router/render/nft.ts'
 import {
   type Bed,
@@ -16,7 +17,6 @@ import {
   WAN6,
 } from './bed.ts'
 import type { Host } from './host.ts'
-import { type Seen, type Spec, TCP } from './packet.ts'
 
 /** One packet, or one conversation: what should come of it, and which groups of rules see to that. */
 export interface Probe {
