@@ -5,11 +5,13 @@ import { StepError } from '../router/apply-step.ts'
 import { describe, describeJson } from '../router/describe.ts'
 import { createHost } from '../router/host.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
+import { unproved } from './proof.ts'
 import { loadOrReport } from './report.ts'
 
 interface Options {
   readonly force?: boolean
   readonly json?: boolean
+  readonly prove: boolean
   readonly wait: string
 }
 
@@ -19,6 +21,7 @@ export function applyCommand(): Command {
     .description('make this machine what router.yaml says; what goes wrong is undone')
     .argument('[file]', 'the router.yaml')
     .option('--force', 'even when it ends the SSH session that runs this')
+    .option('--no-prove', 'without trying out the checks of router.yaml first')
     .option('--wait <seconds>', 'how long to wait for another apply to end', '120')
     .option('--json', 'the plan and the result for programs')
     .action(async (file: string | undefined, options: Options) => {
@@ -26,7 +29,7 @@ export function applyCommand(): Command {
     })
 }
 
-async function run(file: string | undefined, { force, json, wait }: Options): Promise<number> {
+async function run(file: string | undefined, { force, json, wait, prove }: Options): Promise<number> {
   const loaded = await loadOrReport(file, json === true)
   if (!loaded) return 1
   if (process.getuid?.() !== 0) {
@@ -62,7 +65,10 @@ async function run(file: string | undefined, { force, json, wait }: Options): Pr
     },
     onPlan: async (plan) => {
       if (plan.steps.length > 0 && !json) process.stdout.write(describe(plan))
-      if (cut === undefined || plan.steps.length === 0 || force) return undefined
+      if (plan.steps.length === 0) return undefined
+      const unsafe = prove ? await unproved(loaded, say) : undefined
+      if (unsafe !== undefined) return unsafe
+      if (cut === undefined || force) return undefined
       return `${cut}. Fix: allow it in router.yaml, work at the console, or use --force`
     },
   })

@@ -29,12 +29,14 @@ const REDIRECT = `table inet catch-all {
   }
 }
 `
-/** Addresses count at once, and nobody but the file says what they are. */
+/** Addresses count at once, nobody but the file says what they are, and every refusal is answered. */
 const QUIET: Readonly<Record<string, string>> = {
   'net/ipv6/conf/all/accept_dad': '0',
   'net/ipv6/conf/default/accept_dad': '0',
   'net/ipv6/conf/all/accept_ra': '0',
   'net/ipv6/conf/default/accept_ra': '0',
+  'net/ipv4/icmp_ratemask': '0',
+  'net/ipv6/icmp/ratelimit': '0',
 }
 
 export interface BuiltHost {

@@ -40,7 +40,7 @@ export function trialsOf(check: Check, stage: Stage, subject: Subject): Trial[] 
   const to = endOf(check.to, stage)
   const sender = stage.standOf(from)
   if (!sender) throw new Error(`${check.from} sends nothing`)
-  const rules = rulesBetween(from.zone, to.zone, subject)
+  const rules = rulesBetween(from.zone, to.zone, subject, stage)
   const goal = goalOf(to, stage)
   const trials: Trial[] = []
   const seen = new Set<string>()
@@ -169,7 +169,7 @@ interface Edges {
   readonly destination?: Place
 }
 
-function rulesBetween(from: string, to: string, { router, outputs }: Subject): Edges[] {
+function rulesBetween(from: string, to: string, { router, outputs }: Subject, stage: Stage): Edges[] {
   const { firewall } = router
   const network = router.networks.find(({ name }) => name === to)
   const sourceOf = (zone: string, text: string | undefined) => placeOf(router, zone, text)
@@ -191,7 +191,11 @@ function rulesBetween(from: string, to: string, { router, outputs }: Subject): E
       ports: [port],
       ...optional('source', sourceOf('wan', source)),
     })),
-    ...pinholes.map(({ protocol, ports }) => ({ protocol, ports })),
+    ...pinholes.map(({ protocol, ports, interface_id }) => ({
+      protocol,
+      ports,
+      ...optional('destination', holeOf(to, interface_id, stage)),
+    })),
     ...openingsOf(outputs, from, to).map(({ protocol, port }) => ({
       protocol,
       ports: [{ from: port, to: port }],
@@ -210,6 +214,13 @@ function placeOf(router: Subject['router'], zone: string, text: string | undefin
   if (device) return { host: `${zone} ${device.mac}`, address: device.address }
   const ip = witnessOf(text)
   return ip && { host: zone, address: formatIp(ip) }
+}
+
+/** The host of a pinhole, in the network's first prefix. */
+function holeOf(zone: string, interfaceId: string, stage: Stage): Place | undefined {
+  const end = findEnd(interfaceId, stage.around)
+  const stand = end && stage.standOf(end)
+  return stand?.v6 === undefined || stand.zone !== zone ? undefined : { host: zone, address: stand.v6 }
 }
 
 function openingsOf(outputs: Subject['outputs'], from: string, to: string): Opening[] {

@@ -9,7 +9,7 @@ export function fixFor(check: Check, failure: Failure, subject: Subject): string
   return check.expect === 'blocked' ? close(check, failure, subject) : open(check, failure, subject)
 }
 
-function close(check: Check, { decision }: Failure, subject: Subject): string {
+function close(check: Check, { probe, decision }: Failure, subject: Subject): string {
   const by = decision.passedBy
   const denial = `add ${denyEntry(check)} to firewall.deny`
   switch (by?.module) {
@@ -21,6 +21,8 @@ function close(check: Check, { decision }: Failure, subject: Subject): string {
       return `take ${by.reason?.includes('ping') ? 'ping' : 'ssh'} out of networks.${check.from}.router_access`
     case 'core':
     case undefined:
+      if (probe.protocol === 'icmp' && check.from === 'wan')
+        return `IPv6 pings come in as RFC 4890 asks: write "protocol: tcp+udp", or add ${denyEntry({ ...check, protocol: 'icmp' })} to firewall.deny`
       return `${denial}, or expect it to be reached`
     default:
       return `${denial}: the module ${by?.module} opened it`

@@ -16,6 +16,8 @@ import {
 import { decodeTrace } from './trace.ts'
 import { type Outcome, type Probe, ROUTER, type TraceEvent } from './twin-spec.ts'
 
+/** A refusal that is answered is answered at once. */
+const REJECT_MS = 300
 const POLLIN = 1
 const POLLOUT = 4
 const ICMP_PROTOCOLS = [1, 58]
@@ -110,7 +112,7 @@ async function follow(twin: BuiltTwin, following: Following): Promise<Outcome> {
   }
   const events: TraceEvent[] = []
   const accepted: Accepted = {}
-  const deadline = performance.now() + waitMs
+  let deadline = performance.now() + waitMs
   let isReady = false
   for (;;) {
     isReady ||= fds.readInt16LE(6) !== 0
@@ -121,6 +123,7 @@ async function follow(twin: BuiltTwin, following: Following): Promise<Outcome> {
     // What a rule drops without a word will not be heard of again.
     const last = trace.findLast(({ verdict }) => verdict === 'drop')
     if (last && !twin.rejects(last)) return { result: 'silent', trace }
+    if (last) deadline = Math.min(deadline, performance.now() + REJECT_MS)
     const left = deadline - performance.now()
     const open = wanted.protocol === 'tcp' && isReady
     if (left <= 0) return { result: open ? 'reached' : 'silent', trace }
