@@ -6,6 +6,7 @@ await runProgram({
   check: async () => (await import('./check.ts')).checkCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
   apply: async () => (await import('./apply.ts')).applyCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   devices: async () => (await import('./devices.ts')).devicesCommand(),
   top: async () => (await import('./top.ts')).topCommand(),

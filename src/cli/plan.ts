@@ -26,7 +26,7 @@ export function planCommand(): Command {
         const proof = options.prove ? await prove(loaded) : undefined
         process.stdout.write(
           options.json
-            ? `${JSON.stringify({ ...describeJson(planned), ...(proof && { proof: proofJson(proof, loaded) }) }, null, 2)}\n`
+            ? `${JSON.stringify(Object.assign({}, describeJson(planned), proof && { proof: proofJson(proof, loaded) }), null, 2)}\n`
             : describe(planned, { diff: options.full === true }) +
                 (proof ? `\n${describeProof(proof, loaded, process.stdout.isTTY)}` : ''),
         )
