@@ -70,6 +70,13 @@ async function answer(twin: Twin, live: Live, spec: TwinSpec, question: Question
   const nowhere = { ...asked, verdict: 'blocked', answered: false, in: from, translatedBy: [] } as const
   if (from === '')
     return { ...nowhere, out: '', because: `no route leads to ${source}: nothing comes from there` }
+  if (from !== ROUTER && from === place(question.destination))
+    return {
+      ...nowhere,
+      verdict: 'passes',
+      out: from,
+      because: `both are behind ${from}: the router has no part in it`,
+    }
   const host = spec.hosts.some(({ name }) => name === known) ? known : from
   const outcome = await twin.probe({ from: host, ...asked })
   const decision = decide(outcome, twin.built.rules)
@@ -89,20 +96,14 @@ async function answer(twin: Twin, live: Live, spec: TwinSpec, question: Question
     translatedBy: decision.translatedBy,
     ...(moved && { arrivesAt: { address: last.to, ...(port !== undefined && { port: last.dport }) } }),
     ...(outcome.seenFrom !== undefined && outcome.seenFrom !== source && { seenFrom: outcome.seenFrom }),
-    ...(decidedBy === undefined && { because: whyWithoutRule(outcome, decision, from, out) }),
+    ...(decidedBy === undefined && { because: whyWithoutRule(outcome, decision, out) }),
   }
 }
 
 /** Says what is known where no rule had the last word. */
-function whyWithoutRule(
-  { result, trace, error }: Outcome,
-  { after }: Decision,
-  from: string,
-  out: string,
-): string {
+function whyWithoutRule({ result, trace, error }: Outcome, { after }: Decision, out: string): string {
   if (result === 'reached') return 'no rule had a word in it'
   if (result === 'unsent') return `it cannot be sent: ${error}`
-  if (from === out && from !== ROUTER) return `both are behind ${from}: the router has no part in it`
   if (trace.length === 0) return 'the router does not take it: its source or destination has no way there'
   if (out === '') return `there is no route to ${after?.to}`
   return 'the rules let it pass, and there is no way on'
