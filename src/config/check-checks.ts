@@ -53,14 +53,19 @@ function ends({ from, to }: DraftCheck, draft: Draft, around: Surroundings): Fin
     const message = `both are ${where}: what passes between them does not pass the router`
     return [{ path: to.path, message, fix: 'name another zone, or a host in one' }]
   }
-  const versions = [one, two].map((end) =>
-    end.kind === 'host' && end.mac === undefined ? end.ip?.version : undefined,
-  )
+  const versions = [versionOf(one), versionOf(two)]
   if (versions[0] !== undefined && versions[1] !== undefined && versions[0] !== versions[1]) {
     const message = 'from and to are of different IP versions: no packet is both'
     return [{ path: to.path, message, fix: 'write both for IPv4 or both for IPv6' }]
   }
   return []
+}
+
+/** The IP version of an end that has one only. */
+function versionOf(end: End): 4 | 6 | undefined {
+  if (end.kind === 'zone') return undefined
+  if (end.interfaceId !== undefined) return 6
+  return end.name === undefined ? end.ip?.version : undefined
 }
 
 /** An address that lies nowhere is the Internet's; one that cannot be there was meant to lie somewhere. */

@@ -277,7 +277,7 @@ function denyOf(deny: Record<string, unknown>, path: Path): DraftDeny {
 }
 
 function checkOf(check: Record<string, unknown>, path: Path): DraftCheck {
-  return { ...trafficOf(check, path), expect: read(z.string(), check, 'expect', path)?.value }
+  return { ...trafficOf(check, path), expect: read(schema.Check.shape.expect, check, 'expect', path)?.value }
 }
 
 function allowOf(allow: Record<string, unknown>, path: Path): DraftAllow {
