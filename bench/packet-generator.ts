@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs'
-import { packet } from '../tests/parts/nft/packet.ts'
+import { packet } from '../src/prove/packet.ts'
 import { attachXdp, createCounter, insn, load64, loadMapValue, loadXdp, runXdp } from './bpf.ts'
 
 /** The shortest Ethernet frame, 64 bytes with its checksum, which no program sees. */

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Issue } from './config/issue.ts'
 import { MAX_BYTES } from './config/parse.ts'
-import type { RouterConfig } from './config/schema.ts'
+import type { Check, RouterConfig } from './config/schema.ts'
 import { validate } from './config/validate.ts'
 import { buildLocalImage, ensureImages } from './install/images.ts'
 import { runOk } from './lib/run.ts'
@@ -12,6 +12,7 @@ import { compile, type ModuleUse } from './router/compile.ts'
 import type { DesiredState } from './router/desired.ts'
 import { imageRef, PROJECT_ROOT } from './router/image-ref.ts'
 import type { Router } from './router/model.ts'
+import type { ModuleOutput } from './router/module.ts'
 import { normalise } from './router/normalise.ts'
 import { PATHS } from './router/paths.ts'
 import { type LocatedModule, loadUserModules } from './user-modules.ts'
@@ -24,6 +25,11 @@ export type LoadedRouter =
       readonly router: Router
       readonly desired: DesiredState
       readonly warnings: readonly Issue[]
+      /** What the file promises, and what its modules say: for its proof. */
+      readonly checks: readonly Check[]
+      readonly outputs: ReadonlyMap<string, ModuleOutput>
+      /** Gives issues found later their place in the file. */
+      locate(issues: readonly Issue[]): Issue[]
       /** Loads or builds the images named, those of a user's own modules too. */
       readonly ensureImages: typeof ensureImages
     }
@@ -76,6 +82,9 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
     config: valid.config,
     router,
     desired: compiled.desired,
+    checks: valid.config.checks,
+    outputs: compiled.outputs,
+    locate: valid.locate,
     warnings,
     ensureImages: imagesOf(own.modules, uses),
   }

@@ -67,7 +67,7 @@ export function sampleRouter(changes: Partial<Router> = {}): Router {
       mtu: 1500,
     },
     networks: [HOME, GUEST],
-    firewall: { allow: [], forwards: [], pinholes: [] },
+    firewall: { deny: [], allow: [], forwards: [], pinholes: [] },
     containerPool: '172.16.0.0/12',
     ...changes,
   }

@@ -2,11 +2,13 @@ import { Command } from 'commander'
 import { pruneImages, releaseImages } from '../install/prune-images.ts'
 import { createHost } from '../router/host.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
+import { unproved } from './proof.ts'
 import { loadOrReport } from './report.ts'
-import { type ApplyFlags, complain, imagesOf, runApply } from './run-apply.ts'
+import { type ApplyFlags, complain, imagesOf, runApply, say } from './run-apply.ts'
 
 interface Options extends ApplyFlags {
   readonly force?: boolean
+  readonly prove: boolean
 }
 
 /** `sekisho apply [FILE]`: makes the machine what the file says. Exit 0: it is; 1: it is as it was before. */
@@ -16,6 +18,7 @@ export function applyCommand(): Command {
     .argument('[file]', 'the router.yaml')
     .option('--confirm <time>', 'undo it unless "sekisho confirm" follows within this time: 90s, 2m, 1h')
     .option('--force', 'even when it ends the SSH session that runs this')
+    .option('--no-prove', 'without trying out the checks of router.yaml first')
     .option('--wait <seconds>', 'how long to wait for another apply to end', '120')
     .option('--json', 'the plan and the result for programs')
     .action(async (file: string | undefined, options: Options) => {
@@ -43,9 +46,11 @@ async function run(file: string | undefined, options: Options): Promise<number> 
     },
     ensureImages: imagesOf(host, loaded.ensureImages),
     // What is undone by itself may cut: whoever is cut off comes back to what was before, or by the new way.
-    veto: () =>
-      cut === undefined || options.force || options.confirm !== undefined
-        ? undefined
-        : `${cut}. Fix: allow it in router.yaml, work at the console, use --force, or better --confirm 2m, which undoes it unless you confirm`,
+    veto: async () => {
+      const unsafe = options.prove ? await unproved(loaded, say) : undefined
+      if (unsafe !== undefined || cut === undefined || options.force || options.confirm !== undefined)
+        return unsafe
+      return `${cut}. Fix: allow it in router.yaml, work at the console, use --force, or better --confirm 2m, which undoes it unless you confirm`
+    },
   })
 }

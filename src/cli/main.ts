@@ -12,6 +12,7 @@ await runProgram({
   diff: async () => (await import('./diff.ts')).diffCommand(),
   down: async () => (await import('./down.ts')).downCommand(),
   up: async () => (await import('./up.ts')).upCommand(),
+  explain: async () => (await import('./explain.ts')).explainCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   devices: async () => (await import('./devices.ts')).devicesCommand(),
   top: async () => (await import('./top.ts')).topCommand(),

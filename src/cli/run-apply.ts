@@ -27,7 +27,7 @@ export interface RunApplyOptions
   readonly flags: ApplyFlags
   readonly ensureImages: EnsureImages
   /** Why not to go on, in words. */
-  readonly veto?: (plan: Plan) => string | undefined
+  readonly veto?: (plan: Plan) => Promise<string | undefined>
   /** After it was confirmed, here or there; lines to print. */
   readonly onConfirmed?: (generation: number) => Promise<readonly string[]>
 }
@@ -52,7 +52,7 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
     }),
     onPlan: async (plan) => {
       if (plan.steps.length > 0 && !flags.json) process.stdout.write(describe(plan, terminalOptions()))
-      const veto = plan.steps.length > 0 ? options.veto?.(plan) : undefined
+      const veto = plan.steps.length > 0 ? await options.veto?.(plan) : undefined
       // Now, while somebody surely sees it: the way to this terminal may be what changes.
       if (veto === undefined && secs !== undefined && plan.from !== plan.to)
         say(`to keep it, within ${flags.confirm} of its end: sekisho confirm ${token}`)

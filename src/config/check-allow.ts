@@ -9,7 +9,7 @@ import { suggest } from './suggest.ts'
 export function checkAllow(draft: Draft): Finding[] {
   return draft.allow.flatMap((allow, i) => [
     ...zones(allow, draft),
-    ...ports(allow),
+    ...portsNeedProtocol(allow),
     ...addresses(allow, draft),
     ...intent(allow, draft),
     ...repeated(allow, draft.allow.slice(0, i)),
@@ -33,7 +33,8 @@ function zones({ from, to, path }: DraftAllow, { networks }: Draft): Finding[] {
   return findings
 }
 
-function zone({ value, path }: At<string>, known: readonly string[], side: 'from' | 'to'): Finding[] {
+/** A zone's name that must be one of the known. */
+export function zone({ value, path }: At<string>, known: readonly string[], side: 'from' | 'to'): Finding[] {
   if (known.includes(value)) return []
   const choices = either(known)
   if (side === 'to' && value === 'wan') {
@@ -58,7 +59,14 @@ function zone({ value, path }: At<string>, known: readonly string[], side: 'from
   return [{ path, message: `there is no zone ${show(value)}`, fix }]
 }
 
-function ports({ path, protocol, hasProtocol, hasPorts, ports: list }: DraftAllow): Finding[] {
+/** Ports given twice, or with a protocol that has none. */
+export function portsNeedProtocol({
+  path,
+  protocol,
+  hasProtocol,
+  hasPorts,
+  ports: list,
+}: Pick<DraftAllow, 'path' | 'protocol' | 'hasProtocol' | 'hasPorts' | 'ports'>): Finding[] {
   const findings = portsTwice(list)
   if (hasPorts && (protocol === 'any' || protocol === 'icmp')) {
     const fix = hasProtocol ? 'write tcp, udp or tcp+udp' : 'add "protocol: tcp" (or udp, or tcp+udp)'
@@ -107,7 +115,8 @@ export function fromOutside({ value, path }: At<Cidr>, { networks }: Draft): Fin
   return [{ path, message, fix: 'write an address of the Internet' }]
 }
 
-function inside({ value, path }: At<Cidr>, network: DraftNetwork, draft: Draft): Finding[] {
+/** An address or prefix that must lie in its network, as far as the file says what that is. */
+export function inside({ value, path }: At<Cidr>, network: DraftNetwork, draft: Draft): Finding[] {
   const homes = prefixesOf(network, draft)
   const same = homes.filter((home) => home.version === value.ip.version)
   // The prefixes a provider lends over DHCPv6 are not in the file: only what is known can be judged.
@@ -128,7 +137,11 @@ function inside({ value, path }: At<Cidr>, network: DraftNetwork, draft: Draft):
   ]
 }
 
-function prefixesOf({ address, subnetId }: DraftNetwork, { ula, wan, networks }: Draft): Cidr['prefix'][] {
+/** The prefixes of a network that the file tells. */
+export function prefixesOf(
+  { address, subnetId }: DraftNetwork,
+  { ula, wan, networks }: Draft,
+): Cidr['prefix'][] {
   const id = subnetId?.value ?? (networks.length === 1 ? 1 : undefined)
   const site = [ula, wan.prefix6].flatMap((at) => {
     if (!at || id === undefined || at.value.prefix.length > 64) return []

@@ -1,3 +1,4 @@
+import { checkChecks } from './check-checks.ts'
 import { checkDhcp } from './check-dhcp.ts'
 import { checkFirewall } from './check-firewall.ts'
 import { checkInterfaces } from './check-interfaces.ts'
@@ -9,7 +10,7 @@ import type { Finding } from './finding.ts'
 
 /** Every contradiction between values that are right by themselves. */
 export function check(draft: Draft): Finding[] {
-  return [checkSite, checkWan, checkInterfaces, checkNetworks, checkDhcp, checkFirewall].flatMap((part) =>
-    part(draft),
+  return [checkSite, checkWan, checkInterfaces, checkNetworks, checkDhcp, checkFirewall, checkChecks].flatMap(
+    (part) => part(draft),
   )
 }

@@ -84,6 +84,30 @@ export interface DraftAllow {
   readonly hasAddresses: boolean
 }
 
+export interface DraftDeny {
+  readonly path: Path
+  readonly from?: At<string> | undefined
+  readonly to?: At<string> | undefined
+  readonly protocol?: string | undefined
+  readonly hasProtocol: boolean
+  readonly hasPorts: boolean
+  readonly ports: readonly At<schema.PortRange>[]
+  /** As written: an address, a prefix, a MAC address or a name. */
+  readonly source?: At<string> | undefined
+  readonly destination?: At<Cidr> | undefined
+}
+
+export interface DraftCheck {
+  readonly path: Path
+  readonly from?: At<string> | undefined
+  readonly to?: At<string> | undefined
+  readonly protocol?: string | undefined
+  readonly hasProtocol: boolean
+  readonly hasPorts: boolean
+  readonly ports: readonly At<schema.PortRange>[]
+  readonly expect?: string | undefined
+}
+
 export interface DraftForward {
   readonly path: Path
   readonly port?: At<schema.PortRange> | undefined
@@ -112,8 +136,10 @@ export interface Draft {
   /** The file has a mapping of networks, maybe empty. */
   readonly hasNetworks: boolean
   readonly allow: readonly DraftAllow[]
+  readonly deny: readonly DraftDeny[]
   readonly forwards: readonly DraftForward[]
   readonly pinholes: readonly DraftPinhole[]
+  readonly checks: readonly DraftCheck[]
 }
 
 /** Reads what can be read. */
@@ -131,12 +157,14 @@ export function draftOf(root: unknown): Draft {
     networks: Object.entries(networks).map(([name, value]) => networkOf(name, record(value))),
     hasNetworks: typeof file.networks === 'object' && file.networks !== null && !Array.isArray(file.networks),
     allow: list(firewall.allow).map((value, i) => allowOf(record(value), ['firewall', 'allow', i])),
+    deny: list(firewall.deny).map((value, i) => denyOf(record(value), ['firewall', 'deny', i])),
     forwards: list(firewall.forwards).map((value, i) =>
       forwardOf(record(value), ['firewall', 'forwards', i]),
     ),
     pinholes: list(firewall.pinholes).map((value, i) =>
       pinholeOf(record(value), ['firewall', 'pinholes', i]),
     ),
+    checks: list(file.checks).map((value, i) => checkOf(record(value), ['checks', i])),
   }
 }
 
@@ -225,17 +253,36 @@ function dhcpOf(dhcp: Record<string, unknown>, path: Path): NonNullable<DraftNet
   }
 }
 
-function allowOf(allow: Record<string, unknown>, path: Path): DraftAllow {
+/** What allow, deny and checks have in common. */
+function trafficOf(entry: Record<string, unknown>, path: Path): Omit<DraftCheck, 'expect'> {
   return {
     path,
-    from: read(z.string(), allow, 'from', path),
-    to: read(z.string(), allow, 'to', path),
-    protocol: Object.hasOwn(allow, 'protocol')
-      ? read(schema.Protocol, allow, 'protocol', path)?.value
+    from: read(z.string(), entry, 'from', path),
+    to: read(z.string(), entry, 'to', path),
+    protocol: Object.hasOwn(entry, 'protocol')
+      ? read(schema.Protocol, entry, 'protocol', path)?.value
       : 'any',
-    hasProtocol: Object.hasOwn(allow, 'protocol'),
-    hasPorts: Object.hasOwn(allow, 'ports'),
-    ports: portsOf(allow.ports, [...path, 'ports']),
+    hasProtocol: Object.hasOwn(entry, 'protocol'),
+    hasPorts: Object.hasOwn(entry, 'ports'),
+    ports: portsOf(entry.ports, [...path, 'ports']),
+  }
+}
+
+function denyOf(deny: Record<string, unknown>, path: Path): DraftDeny {
+  return {
+    ...trafficOf(deny, path),
+    source: read(z.string(), deny, 'source', path),
+    destination: parsed(read(z.string(), deny, 'destination', path), parseIpOrCidr),
+  }
+}
+
+function checkOf(check: Record<string, unknown>, path: Path): DraftCheck {
+  return { ...trafficOf(check, path), expect: read(schema.Check.shape.expect, check, 'expect', path)?.value }
+}
+
+function allowOf(allow: Record<string, unknown>, path: Path): DraftAllow {
+  return {
+    ...trafficOf(allow, path),
     source: parsed(read(z.string(), allow, 'source', path), parseIpOrCidr),
     destination: parsed(read(z.string(), allow, 'destination', path), parseIpOrCidr),
     hasAddresses: Object.hasOwn(allow, 'source') || Object.hasOwn(allow, 'destination'),

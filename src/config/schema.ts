@@ -233,6 +233,29 @@ const Allow = z
   })
   .describe('Lets new connections pass from one zone to another')
 
+const Deny = z
+  .strictObject({
+    from: z
+      .string()
+      .describe('A network name, wan or containers')
+      .meta({ examples: ['home'] }),
+    to: z.string().optional().describe('A network name, wan, router or containers; default everything'),
+    protocol: Protocol.default('any'),
+    ports: z
+      .array(PortRange)
+      .min(1)
+      .optional()
+      .describe('Destination ports; needs protocol tcp, udp or tcp+udp'),
+    source: z
+      .string()
+      .optional()
+      .describe('An address, a prefix, a MAC address or the name of a reservation')
+      .meta({ examples: ['laptop', '10.0.0.0/24', '02:00:5e:10:00:01'] }),
+    destination: z.union([Cidr, IpAddress], { error: 'an address or a prefix like 10.0.0.0/24' }).optional(),
+    why: Why.optional(),
+  })
+  .describe('Refuses new connections, before anything else lets them pass')
+
 const Forward = z
   .strictObject({
     port: PortRange.describe('Port (or range) on the WAN address'),
@@ -267,6 +290,7 @@ const Pinhole = z
   .describe('Lets inbound IPv6 from the WAN reach one host')
 
 export const FirewallConfig = z.strictObject({
+  deny: z.array(Deny).default([]),
   allow: z.array(Allow).default([]),
   forwards: z.array(Forward).default([]),
   pinholes: z.array(Pinhole).default([]),
@@ -282,6 +306,28 @@ const GenerationsConfig = z.strictObject({
     .default(2 ** 31)
     .describe('What they take together at most, with the images that nothing else needs'),
 })
+
+export const Check = z
+  .strictObject({
+    from: z
+      .string()
+      .describe('A network name, wan or containers; a reservation by name or MAC address; an address')
+      .meta({ examples: ['guest', 'laptop', '198.51.100.7'] }),
+    to: z
+      .string()
+      .describe('The same, or router; of an IPv6 host of a pinhole its interface_id')
+      .meta({ examples: ['home', 'router', '10.0.0.20'] }),
+    protocol: Protocol.default('any'),
+    ports: z
+      .array(PortRange)
+      .min(1)
+      .optional()
+      .describe('Destination ports as the sender writes them; needs protocol tcp, udp or tcp+udp'),
+    expect: z.enum(['reached', 'blocked']).describe('What becomes of all of it'),
+    why: Why.optional(),
+  })
+  .describe('A promise of this file, proved with real packets before it is applied')
+export type Check = z.output<typeof Check>
 
 export const RouterConfig = z.strictObject({
   version: z
@@ -302,6 +348,10 @@ export const RouterConfig = z.strictObject({
     .describe('The networks behind the router, by name: each is a zone of the firewall'),
   firewall: FirewallConfig.prefault({}),
   generations: GenerationsConfig.prefault({}).describe('What was applied before, for the way back'),
+  checks: z
+    .array(Check)
+    .default([])
+    .describe('What must hold whatever else changes: "sekisho plan --prove" and "sekisho apply" try it out'),
   modules: z.record(z.string(), z.unknown()).default({}).describe('The services, each with its own keys'),
 })
 export type RouterConfig = z.output<typeof RouterConfig>

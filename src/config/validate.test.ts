@@ -353,6 +353,93 @@ modules: { "ケア": {}, keaa: {} }
     ])
   })
 
+  it('judges what firewall.deny refuses', () => {
+    const networks = `  home:
+    subnet_id: 1
+    interfaces: [eth1]
+    address: 10.0.0.1/24
+    dhcp: { pools: [10.0.0.100 - 10.0.0.199], reservations: [{ name: laptop, mac: "02:00:5e:10:00:01", address: 10.0.0.5 }] }
+  guest: { subnet_id: 2, interfaces: [eth2], address: 10.0.1.1/24 }`
+    const rest = `firewall:
+  deny:
+    - { from: home, source: laptop, protocol: tcp, ports: [25] }
+    - { from: home, source: "02:00:5e:10:00:01" }
+    - { from: wan, source: 198.51.100.0/24 }
+    - { from: home, to: home }
+    - { from: gast }
+    - { from: router }
+    - { from: home, source: laptob }
+    - { from: guest, source: laptop }
+    - { from: guest, source: 10.0.0.5 }
+    - { from: wan, source: "02:00:5e:10:00:01" }
+    - { from: home, ports: [25] }
+    - { from: home, source: 10.0.0.5, destination: 2001:db8::1 }
+    - { from: home, to: guest, destination: 10.0.1.1 }
+    - { from: home, to: wan, source: 10.0.0.0/33 }`
+    expect(found(file({ networks, rest }))).toEqual([
+      '16:25 firewall.deny.3.to: what stays within home does not pass the router',
+      '17:15 firewall.deny.4.from: there is no zone "gast"',
+      '18:15 firewall.deny.5.from: the router itself reaches every zone without a rule',
+      '19:29 firewall.deny.6.source: "laptob" is neither an address nor the name of a reservation',
+      '20:30 firewall.deny.7.source: laptop is a reservation of home',
+      '21:30 firewall.deny.8.source: 10.0.0.5 is outside guest 10.0.1.0/24',
+      '22:28 firewall.deny.9.source: a MAC address is seen in a network only, and not from wan',
+      '23:21 firewall.deny.10.ports: ports need a protocol that has them',
+      '24:52 firewall.deny.11.destination: source and destination are of different IP versions: no packet is both',
+      '25:45 firewall.deny.12.destination: 10.0.1.1 is the router itself',
+      '26:38 firewall.deny.13.source: "10.0.0.0/33" is neither an address nor the name of a reservation',
+    ])
+  })
+
+  it('judges checks', () => {
+    const networks = `  home:
+    subnet_id: 1
+    interfaces: [eth1]
+    address: 10.0.0.1/24
+    dhcp: { pools: [10.0.0.100 - 10.0.0.199], reservations: [{ name: laptop, mac: "02:00:5e:10:00:01", address: 10.0.0.5 }] }
+  guest: { subnet_id: 2, interfaces: [eth2], address: 10.0.1.1/24 }`
+    const rest = `firewall:
+  pinholes: [{ network: home, interface_id: "::5", ports: [443] }]
+checks:
+  - { from: guest, to: home, expect: blocked }
+  - { from: wan, to: 10.0.0.20, protocol: tcp, ports: [443], expect: reached, why: web }
+  - { from: laptop, to: wan, protocol: tcp, ports: [25], expect: blocked }
+  - { from: "02:00:5E:10:00:01", to: 198.51.100.7, expect: reached }
+  - { from: wan, to: "::5", protocol: tcp, ports: [443], expect: reached }
+  - { from: containers, to: 10.0.0.1, expect: blocked }
+  - { from: guest, to: hom, expect: blocked }
+  - { from: router, to: home, expect: reached }
+  - { from: laptop, to: 10.0.0.9, expect: blocked }
+  - { from: 10.0.9.9, to: home, expect: blocked }
+  - { from: "02:00:5e:10:00:02", to: wan, expect: blocked }
+  - { from: wan, to: "::6", expect: reached }
+  - { from: guest, to: 10.0.0.0/24, expect: blocked }
+  - { from: wan, to: 198.51.100.7, expect: blocked }
+  - { from: 198.51.100.7, to: "::5", expect: reached }
+  - { from: guest, to: home, ports: [80], expect: blocked }
+  - { from: guest, to: home, expect: reached }
+  - { from: guest, to: home, expect: blocked }
+  - { from: guest, to: home, expect: refused }
+  - { from: guest, to: home, protocol: gre }`
+    expect(found(file({ networks, rest }))).toEqual([
+      '20:24 checks.6.to: "hom" is no zone, no reservation and no address',
+      '21:13 checks.7.from: the router itself may send what it likes: there is nothing to prove',
+      '22:25 checks.8.to: both are in home: what passes between them does not pass the router',
+      '23:13 checks.9.from: 10.0.9.9 is in none of our networks, and not of the Internet',
+      '24:13 checks.10.from: no reservation is for 02:00:5e:10:00:02: it may be in any network',
+      '25:22 checks.11.to: no pinhole is for the interface identifier ::6',
+      '26:24 checks.12.to: "10.0.0.0/24" is a prefix, and a check speaks of a zone or of one host',
+      '27:22 checks.13.to: both are on the Internet: what passes between them does not pass the router',
+      '28:31 checks.14.to: from and to are of different IP versions: no packet is both',
+      '29:30 checks.15.ports: ports need a protocol that has them',
+      '30:38 checks.16.expect: entry 1 expects the opposite',
+      '31:5 checks.17: entry 1 says this already (warning)',
+      '32:38 checks.18.expect: "refused" is not reached or blocked',
+      '33:5 checks.19.expect: "expect" is missing',
+      '33:40 checks.19.protocol: "gre" is not tcp, udp, tcp+udp, icmp or any',
+    ])
+  })
+
   it('judges host name, domain, time zone and unique local prefix', () => {
     const site = (hostname: string, rest: string) =>
       found(`version: 1

@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   agent: ['router', 'lib'],
   recorder: ['router/paths.ts', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
   watch: ['recorder/netlink', 'recorder/records', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
+  prove: ['router', 'config', 'recorder/netlink', 'lib'],
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],

@@ -9,6 +9,16 @@ export const socket: (domain: number, type: number, protocol: number) => number 
 export const bind: (fd: number, address: Buffer, length: number) => number = libc.func(
   'int bind(int fd, const void *address, uint32_t length)',
 )
+export const connect: (fd: number, address: Buffer, length: number) => number = libc.func(
+  'int connect(int fd, const void *address, uint32_t length)',
+)
+export const listen: (fd: number, backlog: number) => number = libc.func('int listen(int fd, int backlog)')
+export const accept: (fd: number, address: Buffer, addressLength: Buffer) => number = libc.func(
+  'int accept(int fd, void *address, void *addressLength)',
+)
+/** Of the calling thread alone: programs that it starts are where it is. */
+export const unshare: (flags: number) => number = libc.func('int unshare(int flags)')
+export const setns: (fd: number, type: number) => number = libc.func('int setns(int fd, int type)')
 export const setsockopt: (fd: number, level: number, name: number, value: Buffer, length: number) => number =
   libc.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)')
 export const getsockopt: (fd: number, level: number, name: number, value: Buffer, length: Buffer) => number =

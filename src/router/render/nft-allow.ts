@@ -27,12 +27,20 @@ function statements(allow: Allow): string[] {
     ...(source ? [`${keyword} saddr ${source.text}`] : []),
     ...(destination ? [`${keyword} daddr ${destination.text}`] : []),
   ]
-  return protocols(allow, family).map((match) =>
+  return protocolMatches(allow, family).map((match) =>
     [...addresses, ...(match ? [match] : []), 'accept'].join(' '),
   )
 }
 
-function protocols(allow: Allow, family: 4 | 6 | undefined): string[] {
+/** Matches on the protocol and ports of an entry of the firewall section; one empty text for "any". */
+export function protocolMatches(
+  allow: {
+    readonly protocol: Allow['protocol']
+    readonly ports?: Allow['ports']
+    readonly to?: string | undefined
+  },
+  family: 4 | 6 | undefined,
+): string[] {
   switch (allow.protocol) {
     case 'any':
       return ['']

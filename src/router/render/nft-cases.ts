@@ -47,7 +47,7 @@ const HOME: Router = {
     mtu: 1500,
   },
   networks: [bridge(0, 'home', ['lan0', 'lan1'], SSH)],
-  firewall: { allow: [], forwards: [], pinholes: [] },
+  firewall: { deny: [], allow: [], forwards: [], pinholes: [] },
   containerPool: '172.30.0.0/16',
 }
 
@@ -63,6 +63,7 @@ const OFFICE: Router = {
   hostname: 'office',
   networks: [...HOME.networks, network(2, 'guest')],
   firewall: {
+    deny: [],
     allow: [
       {
         from: 'home',
@@ -152,6 +153,48 @@ export const NFT_CASES = {
       },
     },
     openings: OPENINGS,
+  },
+  deny: {
+    router: {
+      ...OFFICE,
+      networks: OFFICE.networks.map((one) =>
+        one.name === 'home'
+          ? {
+              ...one,
+              dhcp: {
+                pools: [],
+                leaseSecs: 3600,
+                reservations: [{ name: 'laptop', mac: '02:00:5e:00:01:02', address: '10.0.0.20' }],
+              },
+            }
+          : one,
+      ),
+      firewall: {
+        ...OFFICE.firewall,
+        deny: [
+          {
+            from: 'home',
+            protocol: 'tcp',
+            ports: [{ from: 25, to: 25 }],
+            source: 'laptop',
+            why: 'no mail from here',
+          },
+          { from: 'home', to: 'guest', protocol: 'udp', ports: [{ from: 9100, to: 9100 }] },
+          { from: 'home', to: 'router', protocol: 'tcp', ports: [{ from: 22, to: 22 }], source: '10.0.0.21' },
+          { from: 'wan', protocol: 'any', source: '198.51.100.64/26', why: 'scanners' },
+          { from: 'containers', to: 'wan', protocol: 'icmp' },
+          {
+            from: 'home',
+            to: 'containers',
+            protocol: 'tcp',
+            ports: [{ from: 8053, to: 8053 }],
+            source: '10.0.0.21',
+          },
+          { from: 'wan', to: 'router', protocol: 'any', source: '2001:db8:bad::/48' },
+        ],
+      },
+    },
+    openings: OFFICE_OPENINGS,
   },
   many: {
     router: {

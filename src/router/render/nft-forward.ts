@@ -10,6 +10,7 @@ import {
   rule,
   zoneDevice,
 } from './nft-context.ts'
+import { denyRules } from './nft-deny.ts'
 import { portText, refuseChain } from './nft-input.ts'
 import { type Chain, device, type Rule } from './nft-text.ts'
 
@@ -37,6 +38,7 @@ function wanForward(input: NftInput): Chain {
     about: `From the WAN inwards: port forwards, pinholes and what router.yaml allows, nothing else. RFC 4890 section
       4.3.1 wants IPv6 pings to reach hosts; errors about their flows are "related" and passed above.`,
     rules: [
+      ...denyRules(router, 'wan', 'forward'),
       ...portForwards(router),
       ...router.firewall.pinholes.flatMap((pinhole) => pinholeRules(router, pinhole)),
       ...(router.wan.ipv6
@@ -64,6 +66,7 @@ function networkForward(input: NftInput, network: Network): Chain[] {
       name: `forward_${name}`,
       about: `From ${name}: the WAN, published ports that were declared, and what firewall.allow adds.`,
       rules: [
+        ...denyRules(router, name, 'forward'),
         ...(router.ulaPrefix ? ulaBoundary(router.ulaPrefix, wan) : []),
         rule('outbound', `oifname ${wan} accept`, `${name} to the WAN`),
         ...portForwards(router),
@@ -84,6 +87,7 @@ function containersForward(input: NftInput): Chain {
     about: `From containers: the WAN and each other (frames within one Docker bridge pass here as well; between its
       networks Docker decides), and what firewall.allow adds.`,
     rules: [
+      ...denyRules(router, 'containers', 'forward'),
       ...(router.ulaPrefix ? ulaBoundary(router.ulaPrefix, wan) : []),
       rule('containers-outbound', `oifname ${wan} accept`, 'containers to the WAN'),
       ...portForwards(router),

@@ -25,6 +25,7 @@ export const RULE_GROUPS = [
   'ssh',
   'opening',
   'published',
+  'deny',
   'allow',
   'outbound',
   'ula-boundary',

@@ -1,6 +1,7 @@
 import type { Network } from '../model.ts'
 import { allowRules } from './nft-allow.ts'
 import { logRule, type NftInput, rule } from './nft-context.ts'
+import { denyRules } from './nft-deny.ts'
 import type { Chain, Rule } from './nft-text.ts'
 
 /*
@@ -23,6 +24,7 @@ export function inputChains(input: NftInput): Chain[] {
         'From containers to the router: what router.yaml allows, no more. Docker answers their DNS itself.',
       rules: [
         rule('neighbour-discovery', 'meta l4proto icmpv6 jump icmp6_link', 'what keeps an IPv6 link alive'),
+        ...denyRules(router, 'containers', 'input'),
         ...openings(input, 'containers'),
         ...allowRules(router, 'containers', 'router'),
         rule('default-deny', 'goto refuse_input_containers', 'everything else'),
@@ -90,6 +92,11 @@ function wanInput(input: NftInput): Chain {
               'icmpv6 type nd-router-advert ip6 hoplimit 255 ip6 saddr fe80::/10 accept',
               "the provider's router (RFC 4861)",
             ),
+          ]
+        : []),
+      ...denyRules(router, 'wan', 'input'),
+      ...(ipv6
+        ? [
             rule(
               'wan-ping6',
               'icmpv6 type echo-request limit rate 20/second burst 40 packets accept',
@@ -129,6 +136,7 @@ function networkInput(input: NftInput, network: Network): Chain[] {
       about: `From ${name} to the router: the modules' services, router_access, and what firewall.allow adds.`,
       rules: [
         rule('neighbour-discovery', 'meta l4proto icmpv6 jump icmp6_link', 'what keeps the link alive'),
+        ...denyRules(router, name, 'input'),
         ...openings(input, name),
         ...(routerAccess.includes('ping')
           ? [

@@ -1,6 +1,7 @@
 import type { Network, Router } from '../model.ts'
 import { enclosing, maskOf, sourceIn } from './nft-address.ts'
 import { rule } from './nft-context.ts'
+import { hasDenials } from './nft-deny.ts'
 import { device, type NamedSet, type Rule } from './nft-text.ts'
 
 /*
@@ -30,7 +31,12 @@ export function knownFlows(router: Router): Rule[] {
   const known = inside.map(({ match, from }) =>
     rule('established', `${match} ${KNOWN}`, `known flows, from ${from}`),
   )
-  const begun = inside.map(({ match, from }) =>
+  // What firewall.deny looks at goes the long way; where networks are looked up together, all of them do.
+  const straight =
+    networks.length <= COMPARED
+      ? inside.filter(({ from }) => !hasDenials(router, from))
+      : inside.filter(() => !networks.some(({ name }) => hasDenials(router, name)))
+  const begun = straight.map(({ match, from }) =>
     rule(
       'outbound',
       `${match} oifname ${device(wan.device)} ct state == new accept`,

@@ -280,8 +280,17 @@ describe('any valid router', () => {
         why: fc.string({ maxLength: 100 }),
       }),
     })
+    const deny = fc.record({
+      from: fc.constantFrom('wan', 'containers', ...nets.map((n) => n.name)),
+      to: fc.constantFrom(undefined, 'wan', 'router', 'containers'),
+      protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'tcp+udp' as const),
+      ports: fc.option(fc.array(range, { minLength: 1, maxLength: 4 }), { nil: undefined }),
+      source: fc.option(fc.oneof(fc.ipV4(), fc.constant('02:00:5E:10:00:01')), { nil: undefined }),
+      why,
+    })
     return fc
       .record({
+        deny: fc.array(deny, { maxLength: 4 }),
         allow: fc.array(fc.oneof(allow, broad), { maxLength: 5 }),
         forwards: fc.array(forward, { maxLength: 4 }),
         pinholes: fc.array(pinhole, { maxLength: 3 }),
@@ -290,10 +299,10 @@ describe('any valid router', () => {
         mtu: fc.constantFrom(1500, 1454, 1280),
         still: fc.boolean(),
       })
-      .map(({ allow, forwards, pinholes, openings, block_private, mtu, still }): NftInput => {
+      .map(({ deny, allow, forwards, pinholes, openings, block_private, mtu, still }): NftInput => {
         const common = { interface: 'wan0', block_private, ipv6: 'auto' as const }
         // fast-check builds the union's members; the cast drops keys that are undefined, as the parser would.
-        const firewall: Router['firewall'] = JSON.parse(JSON.stringify({ allow, forwards, pinholes }))
+        const firewall: Router['firewall'] = JSON.parse(JSON.stringify({ deny, allow, forwards, pinholes }))
         return {
           openings,
           router: {

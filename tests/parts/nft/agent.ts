@@ -3,8 +3,8 @@ import { createSocket } from 'node:dgram'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
+import { parsePacket, type Seen } from '../../../src/prove/packet.ts'
 import { bind, close, poll, recvfrom, sendto, socket } from '../../../src/recorder/netlink/libc.ts'
-import { parsePacket, type Seen } from './packet.ts'
 
 /*
  * A host of the test bed: runs in a network namespace of its own, does what the lines on its standard input say

@@ -52,6 +52,7 @@ export const TABLES = {
       networks: [...office.router.networks, ...NFT_CASES.many.router.networks.slice(2, 6)],
     },
   },
+  deny: NFT_CASES.deny,
   'admit private': withWan({ block_private: false }),
   'block private': withWan({ block_private: true }),
   static: {
@@ -205,7 +206,7 @@ export async function startBed(): Promise<Bed> {
 
     await router.listen('tcp', 22, 53, 9, 2200)
     await router.listen('udp', 53, 67, 68, 546, 9, 51820)
-    await isp.listen('tcp', 80)
+    await isp.listen('tcp', 80, 25)
     await laptop.listen('tcp', 80, 443, 444, 1883)
     await phone.listen('tcp', 80, 443)
     await phone.listen('udp', 6005)

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { packet, type Seen, type Spec } from '../../../src/prove/packet.ts'
 import type { Connected, Request } from './agent.ts'
-import { packet, type Seen, type Spec } from './packet.ts'
 
 /** A host of the test bed: a process in a network namespace that lives exactly as long as the process. */
 export class Host {

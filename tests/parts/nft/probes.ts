@@ -1,3 +1,4 @@
+import { type Seen, type Spec, TCP } from '../../../src/prove/packet.ts'
 import { forwardingProbes } from '../../../src/router/health/forwarding.ts'
 import { createHost } from '../../../src/router/host.ts'
 import type { RuleGroup } from '../../../src/router/render/nft.ts'
@@ -18,7 +19,6 @@ import {
   WAN6,
 } from './bed.ts'
 import type { Host } from './host.ts'
-import { type Seen, type Spec, TCP } from './packet.ts'
 
 /** One packet, or one conversation: what should come of it, and which groups of rules see to that. */
 export interface Probe {
@@ -454,6 +454,62 @@ export const PROBES: readonly Probe[] = [
     what: 'but not from another address',
     groups: ['default-deny'],
     run: tcp('isp', WAN, 8443, 'timeout', '203.0.113.1'),
+  },
+
+  // What firewall.deny takes away
+  {
+    what: 'firewall.deny knows a device by its MAC address',
+    groups: ['deny'],
+    table: 'deny',
+    run: tcp('laptop', SERVER, 25, 'refused'),
+  },
+  {
+    what: 'over IPv6 too',
+    groups: ['deny'],
+    table: 'deny',
+    run: tcp('laptop', SERVER6, 25, 'refused', LAPTOP6),
+  },
+  {
+    what: 'the device reaches other ports',
+    groups: ['outbound'],
+    table: 'deny',
+    run: tcp('laptop', SERVER, 80, { seenAs: WAN }),
+  },
+  {
+    what: 'other devices reach the port',
+    groups: ['outbound'],
+    table: 'deny',
+    run: tcp('phone', SERVER, 25, { seenAs: WAN }),
+  },
+  {
+    what: 'firewall.deny comes before router_access',
+    groups: ['deny'],
+    table: 'deny',
+    run: tcp('phone', '10.0.0.1', 22, 'refused'),
+  },
+  {
+    what: 'and before a published port',
+    groups: ['deny'],
+    table: 'deny',
+    run: tcp('phone', '10.0.0.1', 8053, 'closed'),
+  },
+  {
+    what: 'and before firewall.forwards, without an answer',
+    groups: ['deny'],
+    table: 'deny',
+    run: toForward('198.51.100.77', WAN, false),
+  },
+  {
+    what: 'others outside are forwarded',
+    groups: ['forward-accept'],
+    table: 'deny',
+    run: toForward('198.51.100.7', WAN, true),
+  },
+  {
+    what: 'containers may not ping the Internet when it says so',
+    groups: ['deny'],
+    table: 'deny',
+    run: ping('box', SERVER, false),
   },
 
   // Inwards

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 
 /*
- * IP packets by hand, for the ones that no well-behaved host sends.
+ * IP packets by hand, read and written.
  */
 
 export interface Spec {
@@ -63,14 +63,14 @@ function body(payload: Spec['payload']): Buffer {
 }
 
 /** RFC 1071. */
-function checksum(data: Buffer): number {
+export function checksum(data: Buffer): number {
   let sum = 0
   for (let i = 0; i < data.length; i += 2) sum += ((data[i] ?? 0) << 8) | (data[i + 1] ?? 0)
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
   return ~sum & 0xffff
 }
 
-function addressBytes(address: string): Buffer {
+export function addressBytes(address: string): Buffer {
   if (!isIPv6(address)) return Buffer.from(address.split('.').map(Number))
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [head = '', tail] = canonical.split('::')
@@ -121,7 +121,7 @@ export function parsePacket(data: Buffer): Seen | undefined {
   }
 }
 
-function ipv6Text(bytes: Buffer): string {
+export function ipv6Text(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16))
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
