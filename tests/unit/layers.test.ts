@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   watch: ['recorder/netlink', 'recorder/records', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],
+  move: ['router', 'config', 'lib'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],
   'modules.ts': ['modules', 'router'],
   'user-modules.ts': ['router', 'config'],

@@ -1,0 +1,4 @@
+import { Command } from 'commander'
+export function upgradeCommand(): Command {
+  return new Command('upgrade')
+}
