@@ -39,14 +39,14 @@ export function renamePorts(text: string, names: ReadonlyMap<string, string>): s
 
 /** Where else a name of a port stands as a value, as paths: a module's own key, say, that only its author knows. */
 export function otherMentions(text: string, names: ReadonlySet<string>): string[] {
-  const places = new Set(placesOf(text).map(({ scalar }) => scalar))
+  const places = new Set(placesOf(text).map(({ scalar }) => scalar.range?.[0]))
   const found: string[] = []
   const visit = (node: unknown, path: string) => {
     if (isMap(node))
       for (const { key, value } of node.items)
         visit(value, `${path === '' ? '' : `${path}.`}${isScalar(key) ? String(key.value) : '?'}`)
     else if (isSeq(node)) for (const [i, item] of node.items.entries()) visit(item, `${path}[${i}]`)
-    else if (isScalar(node) && names.has(String(node.value)) && !places.has(node)) found.push(path)
+    else if (isScalar(node) && names.has(String(node.value)) && !places.has(node.range?.[0])) found.push(path)
   }
   visit(parse(text), '')
   return found

@@ -51,7 +51,7 @@ export async function readArchive(
     }
   } catch (error) {
     if (error instanceof Refusal || isOfTheDisk(error)) throw error
-    if (manifest === undefined && /tar header/.test(wordsOf(error))) throw notOurs()
+    if (manifest === undefined && /tar header|end of data/.test(wordsOf(error))) throw notOurs()
     throw damaged(wordsOf(error) || 'it ends too early', error)
   } finally {
     source.destroy()
@@ -86,7 +86,7 @@ async function unpack(entry: Bytes, { path, sha256, size }: ArchivedFile, to: st
 }
 
 function notOurs(): Refusal {
-  return new Refusal('it is not a backup of sekisho', 'name a file that "sekisho backup" wrote')
+  return new Refusal('it is not a backup of sekisho, or not the whole of one', 'name a file that "sekisho backup" wrote')
 }
 
 function damaged(what: string, cause?: unknown): Refusal {

@@ -1,0 +1,108 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ensureBundle } from '../../../src/build/bundle.ts'
+import { copyOut, installBundle } from '../../../src/lab/install-router.ts'
+import { type Lab, openLab } from '../../../src/lab/lab.ts'
+import { editedYaml } from '../support/edit-yaml.ts'
+import { applyYaml, baseline } from '../support/router-yaml.ts'
+
+/*
+ * The router is replaced by other hardware: a blank machine whose ports have other names. What the old one knew comes
+ * over in one encrypted file.
+ */
+
+let lab: Lab
+let replaced = false
+const PASSPHRASE = '/root/passphrase'
+
+beforeAll(async () => {
+  lab = await openLab()
+  await baseline(lab)
+})
+afterAll(async () => {
+  if (replaced) await lab.restartRouter({ disk: 'first' })
+  await lab.router.execOk(['rm', '-rf', PASSPHRASE, '/root/backup', '/etc/sekisho/secrets/probe'])
+  await baseline(lab)
+})
+
+/** The ports of the other machine. */
+const PORTS = { wan0: 'enp1s0', lan0: 'enp2s0', lan1: 'enp3s0', lan2: 'enp4s0' }
+
+const addressOf = async () =>
+  /inet (10\.0\.0\.\d+)/.exec(await lab.laptop.execOk(['ip', '-4', 'address', 'show', 'dev', 'eth0']))?.[1]
+const nameOf = async () =>
+  (await lab.phone.exec(['dig', '+short', '+time=2', '+tries=1', 'laptop.home.arpa', 'A'])).stdout.trim()
+
+test('a blank machine with other ports takes over: clients keep their addresses and names', {
+  timeout: 400_000,
+}, async () => {
+  // Not the first address of a pool, which any DHCP server would give again.
+  await applyYaml(
+    lab,
+    await editedYaml(lab, (document) =>
+      document.setIn(['networks', 'home', 'dhcp', 'pools'], ['10.0.0.150 - 10.0.0.190']),
+    ),
+  )
+  await lab.laptop.execOk(['dhcpcd', '--release', 'eth0'])
+  await lab.laptop.execOk(['sh', '-c', 'setsid dhcpcd -B eth0 >/dev/null 2>&1 </dev/null &'])
+  await expect.poll(addressOf, { timeout: 20_000 }).toMatch(/^10\.0\.0\.1[5-9]\d$/)
+  await baseline(lab)
+  const address = await addressOf()
+  await expect.poll(nameOf, { timeout: 20_000 }).toBe(address)
+  await lab.router.writeFile('/etc/sekisho/secrets/probe', 'hush', '0400')
+  await lab.router.writeFile(PASSPHRASE, 'correct horse battery staple\n', '0400')
+
+  const said = await lab.router.execOk(['sekisho', 'backup', '/root/backup', '--passphrase-file', PASSPHRASE])
+  expect(said).toBe('')
+  const work = await mkdtemp(join(tmpdir(), 'sekisho-move-'))
+  try {
+    const archive = join(work, 'backup')
+    await copyOut(lab.router, '/root/backup', archive)
+    expect((await readFile(archive)).includes('hush')).toBe(false)
+
+    replaced = true
+    expect(await lab.restartRouter({ disk: 'second', ports: PORTS })).toBe('running')
+    expect((await lab.router.exec(['test', '-e', '/etc/sekisho'])).code).toBe(1)
+    await installBundle(lab.router, await ensureBundle(), () => {})
+    await lab.router.writeFile('/root/backup', await readFile(archive))
+    await lab.router.writeFile(PASSPHRASE, 'correct horse battery staple\n', '0400')
+  } finally {
+    await rm(work, { recursive: true })
+  }
+  const restore = (...args: string[]) =>
+    lab.router.exec(['sekisho', 'restore', '/root/backup', '--passphrase-file', PASSPHRASE, ...args])
+
+  const unmapped = await restore()
+  expect(unmapped.code).toBe(1)
+  // The hardware is recognised, but not taken without a word.
+  expect(unmapped.stderr).toContain(
+    'Fix: say which port is which: sekisho restore /root/backup --map enp1s0=wan0 --map enp2s0=lan0 --map enp4s0=lan2 --map enp3s0=lan1',
+  )
+  expect((await lab.router.exec(['test', '-e', '/etc/sekisho/router.yaml'])).code).toBe(1)
+
+  const maps = Object.entries(PORTS).flatMap(([old, now]) => ['--map', `${now}=${old}`])
+  expect(await restore(...maps)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('next: sekisho plan'),
+  })
+  const yaml = await lab.router.execOk(['cat', '/etc/sekisho/router.yaml'])
+  expect(yaml).toContain('interfaces: [enp2s0, enp4s0] # laptop and phone, bridged')
+  expect(await lab.router.execOk(['cat', '/etc/sekisho/secrets/probe'])).toBe('hush')
+  expect(await restore(...maps)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is configured already'),
+  })
+
+  const applied = await lab.apply()
+  expect(applied.stderr + applied.stdout).toContain('is in use and confirmed')
+  expect(await lab.router.exec(['sekisho', 'plan'])).toMatchObject({ code: 0 })
+  // The laptop asks as after a cable that was out, which it was: a server without its lease would say no.
+  await expect.poll(addressOf, { timeout: 60_000 }).toBe(address)
+  await lab.laptop.execOk(['dhcpcd', '--rebind', 'eth0'])
+  const leases = await lab.router.execOk(['cat', '/var/lib/sekisho/kea/leases/kea-leases4.csv'])
+  expect(leases).toContain(`${address},02:00:5e:30:00:01`)
+  await expect.poll(nameOf, { timeout: 30_000 }).toBe(address)
+  expect(await addressOf()).toBe(address)
+})
