@@ -5,7 +5,8 @@ import { StepError } from '../router/apply-step.ts'
 import { describe, describeJson } from '../router/describe.ts'
 import { createHost } from '../router/host.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
-import { loadOrReport } from './report.ts'
+import { migrateFile } from './migrate.ts'
+import { loadOrReport, routerFile } from './report.ts'
 
 interface Options {
   readonly force?: boolean
@@ -66,6 +67,8 @@ async function run(file: string | undefined, { force, json, wait }: Options): Pr
       return `${cut}. Fix: allow it in router.yaml, work at the console, or use --force`
     },
   })
+  // What runs now was made from it in the current version.
+  if (result.ok && loaded.migration) await migrateFile(routerFile(file))
   if (json) {
     const { plan, ...rest } = result
     process.stdout.write(

@@ -4,6 +4,7 @@ import { intro, outro, select } from '@clack/prompts'
 import { Command } from 'commander'
 import { z } from 'zod'
 import { formatIssues } from '../config/format.ts'
+import { migrate } from '../config/migrate.ts'
 import { userModules, validate } from '../config/validate.ts'
 import { MODULES } from '../modules.ts'
 import type { Key } from '../move/cipher.ts'
@@ -107,14 +108,19 @@ async function keyOf({ passphraseFile, identity = [] }: Options): Promise<Key> {
 
 /** router.yaml for this machine: its ports get the names that they have here. */
 async function adapt(
-  text: string,
+  archived: string,
   manifest: BackupManifest,
   file: string,
   maps: readonly string[],
 ): Promise<string> {
+  const migrated = migrate(archived, PATHS.config)
+  if (!migrated.ok) {
+    const [issue] = migrated.issues
+    throw new Refusal(`its router.yaml cannot be used: ${issue?.message}`, issue?.fix ?? 'upgrade Sekisho')
+  }
+  // The names of ports are found in the format that we know.
+  const text = migrated.migration?.text ?? archived
   const before = judge(text)
-  const version = before.ok ? undefined : before.issues.find(({ path }) => path.join('.') === 'version')
-  if (version) throw new Refusal(`its router.yaml cannot be used: ${version.message}`, version.fix)
   const ports = hostPorts()
   const here = ports.map(({ name }) => name)
   const used = usedPorts(text)

@@ -86,7 +86,10 @@ async function unpack(entry: Bytes, { path, sha256, size }: ArchivedFile, to: st
 }
 
 function notOurs(): Refusal {
-  return new Refusal('it is not a backup of sekisho, or not the whole of one', 'name a file that "sekisho backup" wrote')
+  return new Refusal(
+    'it is not a backup of sekisho, or not the whole of one',
+    'name a file that "sekisho backup" wrote',
+  )
 }
 
 function damaged(what: string, cause?: unknown): Refusal {
