@@ -55,6 +55,16 @@ export async function installRelease(options: InstallOptions = {}): Promise<Inst
   })
 }
 
+/** Makes an installed release the one in use, and the newest of those that are kept. */
+export async function activateRelease(release: string, root = ''): Promise<void> {
+  const home = join(root, PATHS.install)
+  await withFileLock(join(home, '.lock'), async () => {
+    await pointTo(join(home, 'current'), release)
+    const now = new Date()
+    await utimes(join(home, release), now, now)
+  })
+}
+
 async function install(options: InstallOptions, root: string, home: string): Promise<InstallResult> {
   const { bundle, source = PROJECT_ROOT, onProgress } = options
   const manifest = parseManifest(
