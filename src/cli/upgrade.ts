@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
+import { dockerAnswers } from '../install/images.ts'
+import { pruneImages } from '../install/prune-images.ts'
 import { rollBackRelease, type UpgradeOptions, type UpgradeResult, upgrade } from '../install/upgrade.ts'
 import { createHost } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
@@ -39,6 +41,8 @@ async function run(bundle: string | undefined, { rollback, force }: Options): Pr
   }
   const result =
     bundle === undefined ? await rollBackRelease(options) : await upgrade(resolve(bundle), options)
+  // Those of a release that is gone again.
+  if (result.status === 'back' && (await dockerAnswers())) await pruneImages()
   return report(result)
 }
 

@@ -56,6 +56,7 @@ export async function upgrade(bundle: string, options: UpgradeOptions): Promise<
   const from = before?.underWay ? before.from : inUse
   const config = before?.underWay ? before.config : await host.read(PATHS.config)
   await writeRecord(host, { version: 1, from, ...(config !== undefined && { config }), underWay: true })
+  const known = new Set(await otherReleases(root, from))
   // The newest ones stay: the one to go back to must be among them.
   await activateRelease(inUse, root)
   const installed = await installRelease({ bundle, root, ...(onProgress && { onProgress }) })
@@ -64,7 +65,8 @@ export async function upgrade(bundle: string, options: UpgradeOptions): Promise<
     else await host.remove(RECORD)
     return installed.status === 'refused' ? installed : { status: 'already', release: from }
   }
-  return change({ ...options, from, to: installed.release, config })
+  const isNew = before?.underWay === true || !known.has(installed.release)
+  return change({ ...options, from, to: installed.release, config, isNew })
 }
 
 /** Goes back by hand to the release before this one. */
@@ -90,7 +92,7 @@ export async function rollBackRelease(options: UpgradeOptions): Promise<UpgradeR
   }
   await writeRecord(host, { version: 1, from, ...(config !== undefined && { config }), underWay: true })
   await activateRelease(to, root)
-  return change({ ...options, from, to, config })
+  return change({ ...options, from, to, config, isNew: false })
 }
 
 interface Change extends UpgradeOptions {
@@ -98,6 +100,8 @@ interface Change extends UpgradeOptions {
   readonly to: string
   /** router.yaml to go back to. */
   readonly config: string | undefined
+  /** Whether `to` came with this upgrade, and goes when it does not do. */
+  readonly isNew: boolean
 }
 
 /** `to` is in use: it has to show that it can apply, or `from` comes back. */
@@ -118,6 +122,7 @@ async function change(options: Change): Promise<UpgradeResult> {
     // Nothing to do for it, unless the new release ended half way, or its agent still runs.
     const back = hasApplied ? await run(from, ['apply', ...applyArgs]) : 0
     await host.remove(RECORD)
+    if (options.isNew) await host.removeTree(`${PATHS.install}/${to}`)
     return { status: back === 0 ? 'back' : 'stuck', from, to, failed }
   }
   await writeRecord(host, { version: 1, from, ...(config !== undefined && { config }), underWay: false })
