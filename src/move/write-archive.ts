@@ -29,11 +29,14 @@ export async function describeFile({ path, kind, from }: Source): Promise<Archiv
  */
 export function archiveStream(manifest: BackupManifest, sources: readonly Source[]): Bytes {
   const archive = pack()
+  // Its reader is told by the stream itself; one that went away needs no telling.
+  archive.on('error', () => undefined)
   fill(archive, manifest, sources).catch((error: unknown) => archive.destroy(error as Error))
   return bytesIn(archive)
 }
 
 async function fill(archive: Pack, manifest: BackupManifest, sources: readonly Source[]): Promise<void> {
+  const gone = new Promise<void>((resolve) => archive.once('close', resolve))
   const mtime = new Date(manifest.created_at)
   const text = `${JSON.stringify(manifest, null, 1)}\n`
   await pipeline([text], archive.entry({ name: MANIFEST, size: Buffer.byteLength(text), mode: 0o600, mtime }))
@@ -45,7 +48,8 @@ async function fill(archive: Pack, manifest: BackupManifest, sources: readonly S
       const hash = createHash('sha256')
       for await (const chunk of bytesOf(handle, size, path)) {
         hash.update(chunk)
-        if (!entry.write(chunk)) await once(entry, 'drain')
+        if (!entry.write(chunk)) await Promise.race([once(entry, 'drain'), gone])
+        if (archive.destroyed) return
       }
       if (hash.digest('hex') !== sha256) throw changed(path)
       entry.end(null)
