@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -6,7 +5,7 @@ import type { OwnedVolume } from '../router/desired.ts'
 import type { Host } from '../router/host.ts'
 import { hasCode } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
-import type { Bytes } from './bytes.ts'
+import { type Bytes, drained } from './bytes.ts'
 import { encrypt, type Lock } from './cipher.ts'
 import { collect } from './collect.ts'
 import { type ArchivedPort, type BackupManifest, sealBackup } from './manifest.ts'
@@ -159,6 +158,6 @@ async function pour(bytes: Bytes, to: NodeJS.WritableStream): Promise<void> {
   })
   for await (const chunk of Readable.from(bytes)) {
     if (failed) throw new Refusal(`it cannot be written: ${failed.message}`, 'look at who reads it')
-    if (!to.write(chunk as Uint8Array)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+    if (!to.write(chunk as Uint8Array)) await drained(to)
   }
 }

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import { Decrypter, Encrypter } from 'age-encryption'
-import type { Bytes } from './bytes.ts'
+import { type Bytes, drained } from './bytes.ts'
 import { Refusal } from './refusal.ts'
 
 /*
@@ -144,7 +143,7 @@ async function* ageProgram(argv: readonly string[], input: Bytes): AsyncGenerato
 async function feed(input: Bytes, to: NodeJS.WritableStream): Promise<void> {
   for await (const chunk of Readable.from(input)) {
     if (!to.writable) return
-    if (!to.write(chunk as Uint8Array)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+    if (!to.write(chunk as Uint8Array)) await drained(to)
   }
   to.end()
 }

@@ -36,7 +36,11 @@ const ArchivedFolder = z.strictObject({
   whole: z.literal(true).optional(),
 })
 
-const text = z.string().max(200)
+/** It is shown on terminals: no control characters. */
+const text = z
+  .string()
+  .max(200)
+  .regex(/^[\x20-\x7e]*$/)
 
 const ArchivedPort = z.strictObject({
   name: text,

@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument, type Scalar, stringify } from 'yaml'
+import { InterfaceName } from '../config/schema.ts'
 
 /** A port that a router.yaml names, and for what. */
 export interface UsedPort {
@@ -43,8 +44,7 @@ export function otherMentions(text: string, names: ReadonlySet<string>): string[
   const found: string[] = []
   const visit = (node: unknown, path: string) => {
     if (isMap(node))
-      for (const { key, value } of node.items)
-        visit(value, `${path === '' ? '' : `${path}.`}${isScalar(key) ? String(key.value) : '?'}`)
+      for (const { key, value } of node.items) visit(value, `${path === '' ? '' : `${path}.`}${nameOf(key)}`)
     else if (isSeq(node)) for (const [i, item] of node.items.entries()) visit(item, `${path}[${i}]`)
     else if (isScalar(node) && names.has(String(node.value)) && !places.has(node.range?.[0])) found.push(path)
   }
@@ -71,7 +71,7 @@ function placesOf(text: string): Place[] {
   }
   const places: Place[] = []
   const add = (node: unknown, use: string) => {
-    if (isScalar(node) && typeof node.value === 'string') places.push({ scalar: node, use })
+    if (isScalar(node) && InterfaceName.safeParse(node.value).success) places.push({ scalar: node, use })
   }
   add(get(get(document.contents, 'wan'), 'interface'), 'wan')
   const networks = get(document.contents, 'networks')
@@ -81,8 +81,14 @@ function placesOf(text: string): Place[] {
     if (!isSeq(members)) continue
     for (const item of members.items) {
       const member = resolved(item)
-      add(isMap(member) ? get(member, 'name') : member, isScalar(key) ? String(key.value) : '?')
+      add(isMap(member) ? get(member, 'name') : member, nameOf(key))
     }
   }
   return places
+}
+
+/** A key for the terminal: YAML's escapes can write anything into one. */
+function nameOf(key: unknown): string {
+  const name = isScalar(key) ? String(key.value) : '?'
+  return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name)
 }

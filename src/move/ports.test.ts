@@ -114,3 +114,10 @@ test('any names: the file says the same of other ports', () => {
     ),
   )
 })
+
+test('names that no terminal should show are no ports, and keys are shown escaped', () => {
+  const yaml =
+    'wan: { interface: "\\e[31m" }\nmodules: { "\\e[31m": { port: lan0 } }\nnetworks: { home: { interfaces: [lan0] } }\n'
+  expect(usedPorts(yaml)).toEqual([{ name: 'lan0', uses: ['home'] }])
+  expect(otherMentions(yaml, new Set(['lan0']))).toEqual(['modules."\\u001b[31m".port'])
+})

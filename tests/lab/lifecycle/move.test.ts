@@ -1,12 +1,13 @@
+import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ensureBundle } from '../../../src/build/bundle.ts'
 import { copyOut, installBundle } from '../../../src/lab/install-router.ts'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
-import { editedYaml } from '../support/edit-yaml.ts'
-import { applyYaml, baseline } from '../support/router-yaml.ts'
+import { baseline } from '../support/router-yaml.ts'
 
 /*
  * The router is replaced by other hardware: a blank machine whose ports have other names. What the old one knew comes
@@ -38,17 +39,10 @@ const nameOf = async () =>
 test('a blank machine with other ports takes over: clients keep their addresses and names', {
   timeout: 400_000,
 }, async () => {
-  // Not the first address of a pool, which any DHCP server would give again.
-  await applyYaml(
-    lab,
-    await editedYaml(lab, (document) =>
-      document.setIn(['networks', 'home', 'dhcp', 'pools'], ['10.0.0.150 - 10.0.0.190']),
-    ),
-  )
+  // Not the first address of the pool, which any DHCP server would give again.
   await lab.laptop.execOk(['dhcpcd', '--release', 'eth0'])
-  await lab.laptop.execOk(['sh', '-c', 'setsid dhcpcd -B eth0 >/dev/null 2>&1 </dev/null &'])
-  await expect.poll(addressOf, { timeout: 20_000 }).toMatch(/^10\.0\.0\.1[5-9]\d$/)
-  await baseline(lab)
+  await lab.laptop.execOk(['sh', '-c', 'setsid dhcpcd -B -r 10.0.0.177 eth0 >/dev/null 2>&1 </dev/null &'])
+  await expect.poll(addressOf, { timeout: 20_000 }).toBe('10.0.0.177')
   const address = await addressOf()
   await expect.poll(nameOf, { timeout: 20_000 }).toBe(address)
   await lab.router.writeFile('/etc/sekisho/secrets/probe', 'hush', '0400')
@@ -82,6 +76,17 @@ test('a blank machine with other ports takes over: clients keep their addresses 
   )
   expect((await lab.router.exec(['test', '-e', '/etc/sekisho/router.yaml'])).code).toBe(1)
 
+  const asked = await answer(`sekisho restore /root/backup --passphrase-file ${PASSPHRASE}`, [
+    // What is chosen first is the port with the MAC address of the old one.
+    ['Which port is wan0 (wan, 02:00:5e:10:00:01', '\r'],
+    ['Which port is lan0 (home', '\r'],
+    ['Which port is lan2 (home', '\r'],
+    ['Which port is lan1 (guest', '\r'],
+  ])
+  expect(asked).toMatchObject({ code: 0, said: expect.stringContaining('enp2s0') })
+  expect(await lab.router.execOk(['cat', '/etc/sekisho/router.yaml'])).toContain('interface: enp1s0')
+  await lab.router.execOk(['rm', '/etc/sekisho/router.yaml'])
+
   const maps = Object.entries(PORTS).flatMap(([old, now]) => ['--map', `${now}=${old}`])
   expect(await restore(...maps)).toMatchObject({
     code: 0,
@@ -106,3 +111,26 @@ test('a blank machine with other ports takes over: clients keep their addresses 
   await expect.poll(nameOf, { timeout: 30_000 }).toBe(address)
   expect(await addressOf()).toBe(address)
 })
+
+/** Runs a command of the router's on a terminal, and types each answer when its question is there. */
+async function answer(
+  command: string,
+  answers: readonly (readonly [question: string, keys: string])[],
+): Promise<{ code: number | null; said: string }> {
+  const inside = lab.router.command(['sh', '-c', command], { env: { TERM: 'xterm' } })
+  const quoted = inside.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+  const child = spawn('script', ['--quiet', '--return', '--flush', '--command', quoted, '/dev/null'])
+  let said = ''
+  let next = 0
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+    const [question = '', keys = ''] = answers[next] ?? []
+    if (next >= answers.length || !stripVTControlCharacters(said).includes(question)) return
+    next++
+    child.stdin.write(keys)
+  })
+  const end = setTimeout(() => child.kill('SIGKILL'), 60_000)
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  clearTimeout(end)
+  return { code, said: stripVTControlCharacters(said) }
+}
