@@ -11,6 +11,7 @@ import { createHost, type Host } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
 import { askNewPassphrase, canAsk, passphraseFrom } from './passphrase.ts'
 import { hostPorts } from './ports.ts'
+import { refused } from './refused.ts'
 import { releaseName } from './release-name.ts'
 import { repeatable } from './repeatable.ts'
 
@@ -71,9 +72,7 @@ async function run(file: string, options: Options): Promise<number> {
     report(file, manifest, warnings, lock !== undefined)
     return 0
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    process.stderr.write(`sekisho: ${error.message}. Fix: ${error.fix}\n`)
-    return 1
+    return refused(error)
   }
 }
 

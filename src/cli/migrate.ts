@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { formatIssues } from '../config/format.ts'
 import { migrate } from '../config/migrate.ts'
 import { latestVersion, MIGRATIONS, type Migration } from '../config/migrations/migrations.ts'
+import { syncPath } from '../lib/sync-path.ts'
 import { hasCode } from '../router/host.ts'
 import { routerFile } from './report.ts'
 
@@ -76,12 +77,7 @@ export async function migrateFile(
   } finally {
     await rm(beside, { force: true })
   }
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  await syncPath(dirname(path))
   return { ok: true, kept, says }
 }
 

@@ -18,6 +18,7 @@ import { PATHS } from '../router/paths.ts'
 import { choice, given } from './init.ts'
 import { askPassphrase, canAsk, passphraseFrom } from './passphrase.ts'
 import { type HostPort, hostPorts } from './ports.ts'
+import { refused } from './refused.ts'
 import { repeatable } from './repeatable.ts'
 
 interface Options {
@@ -74,9 +75,7 @@ async function run(file: string, options: Options): Promise<number> {
     process.stdout.write('next: sekisho plan, sekisho apply\n')
     return 0
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    process.stderr.write(`sekisho: ${error.message}. Fix: ${error.fix}\n`)
-    return 1
+    return refused(error)
   }
 }
 

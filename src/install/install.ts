@@ -4,7 +4,6 @@ import {
   copyFile,
   lstat,
   mkdir,
-  open,
   readdir,
   readFile,
   readlink,
@@ -18,6 +17,7 @@ import {
 import { dirname, join } from 'node:path'
 import { withFileLock } from '../lib/file-lock.ts'
 import { run, runOk } from '../lib/run.ts'
+import { syncPath } from '../lib/sync-path.ts'
 import { PROJECT_ROOT } from '../router/image-ref.ts'
 import { PATHS } from '../router/paths.ts'
 import { MANIFEST, type Manifest, parseManifest, verifyTree } from './manifest.ts'
@@ -130,7 +130,7 @@ async function install(options: InstallOptions, root: string, home: string): Pro
     await runOk(['sync', '--file-system', incoming])
     if (installed) await rename(target, join(home, `${release}.old`))
     await rename(incoming, target)
-    await syncFolder(home)
+    await syncPath(home)
   }
   const current = join(home, 'current')
   const already = whole && (await readlink(current).catch(() => '')) === release
@@ -234,16 +234,7 @@ async function pointTo(path: string, target: string): Promise<void> {
   await rm(next, { force: true })
   await symlink(target, next)
   await rename(next, path)
-  await syncFolder(dirname(path))
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await syncPath(dirname(path))
 }
 
 async function removeLeftovers(home: string): Promise<void> {

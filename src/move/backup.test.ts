@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { appendFile, lstat, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { appendFile, lstat, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
@@ -32,6 +32,9 @@ afterEach(() => remove())
 
 const files = async ({ root }: Machine) =>
   (await listTree(root)).filter((path) => path !== 'run/sekisho.lock').sort()
+/** Everything on a machine, with what it holds. */
+const stateOf = async (machine: Machine) =>
+  Promise.all((await files(machine)).map(async (path) => `${path} ${await text(machine, `/${path}`)}`))
 const text = ({ root }: Machine, path: string) => readFile(root + path, 'utf8')
 const identity = await generateX25519Identity()
 const lock = { recipients: [await identityToRecipient(identity)] }
@@ -234,5 +237,36 @@ describe('restore on a machine that is in use', () => {
     expect(await files(blank)).toEqual([])
     await restoreOn(blank, file, { key, adapt: (yaml) => Promise.resolve(yaml.replace('wan0', 'enp1s0')) })
     expect(await text(blank, '/etc/sekisho/router.yaml')).toBe(CONFIG.replace('wan0', 'enp1s0'))
+  })
+
+  test('what goes wrong half way is taken back', async () => {
+    await backUp(old, file, { lock })
+    const used = await fullMachine(work)
+    await used.write('/etc/sekisho/router.yaml', 'version: 1\nhostname: other\n')
+    await used.write('/etc/sekisho/secrets/s3', 'other')
+    for (const machine of [blank, used]) {
+      const before = await stateOf(machine)
+      const adapt = async (yaml: string) => {
+        const data = `${machine.root}/var/lib/sekisho`
+        const stage = (await readdir(data)).find((name) => name.startsWith('.restore-')) ?? ''
+        // The disk loses the last of the files.
+        await rm(`${data}/${stage}/var/lib/sekisho/agent/holders.json`)
+        return yaml
+      }
+      await rm(`${machine.root}/var/lib/sekisho/agent`, { recursive: true, force: true })
+      await expect(restoreOn(machine, file, { key, adapt, force: true })).rejects.toThrow('ENOENT')
+      expect(await stateOf(machine)).toEqual(before.filter((line) => !line.includes('/agent/')))
+    }
+  })
+
+  test('a file where a folder has to be is a reason as well', async () => {
+    await backUp(old, file, { lock })
+    await blank.write('/srv/keys', 'a file')
+    await expect(restoreOn(blank, file, { key })).rejects.toThrow('other files in these places: /srv/keys')
+    expect(await files(blank)).toEqual(['srv/keys'])
+    expect(await restoreOn(blank, file, { key, force: true })).toMatchObject({
+      kept: ['/srv/keys.before-restore'],
+    })
+    expect(await text(blank, '/srv/keys/root.key')).toBe('. DS')
   })
 })

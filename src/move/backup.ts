@@ -1,6 +1,7 @@
 import { lstat, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
+import { syncPath } from '../lib/sync-path.ts'
 import type { OwnedVolume } from '../router/desired.ts'
 import type { Host } from '../router/host.ts'
 import { hasCode } from '../router/host.ts'
@@ -143,12 +144,7 @@ async function writeWhole(file: string, bytes: Bytes): Promise<void> {
     await rm(beside, { force: true })
     throw error
   }
-  const folder = await open(dirname(file), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  await syncPath(dirname(file))
 }
 
 async function pour(bytes: Bytes, to: NodeJS.WritableStream): Promise<void> {

@@ -32,7 +32,7 @@ export async function readArchive(
   let next = 0
   try {
     for await (const entry of archive) {
-      const { name, type, size = 0 } = entry.header
+      const { name, type, size } = entry.header
       if (manifest === undefined) {
         if (name !== MANIFEST || type !== 'file') throw notOurs()
         if (size > MAX_MANIFEST) throw damaged('its manifest is too large')

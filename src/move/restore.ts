@@ -11,9 +11,11 @@ import {
   readFile,
   rename,
   rm,
+  stat,
   statfs,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { syncPath } from '../lib/sync-path.ts'
 import { type Host, hasCode } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
 import type { Bytes } from './bytes.ts'
@@ -81,8 +83,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
 async function unpackAndPlace(options: RestoreOptions, stage: string): Promise<RestoreResult> {
   const { host, root = '', force, onProgress = () => {} } = options
   const manifest = await readArchive(await openArchive(options), stage, (found) => hasRoom(found, stage))
-  const config = manifest.files.find(({ path }) => path === PATHS.config)
-  if (!config) throw new Refusal('it holds no router.yaml', 'make the backup again')
+  if (!manifest.files.some(({ path }) => path === PATHS.config))
+    throw new Refusal('it holds no router.yaml', 'make the backup again')
   const text = await readFile(stage + PATHS.config, 'utf8')
   refuseStrangers(manifest, text)
   await writeDurably(stage + PATHS.config, await options.adapt(text, manifest))
@@ -93,10 +95,35 @@ async function unpackAndPlace(options: RestoreOptions, stage: string): Promise<R
       'move them away, or say --force (what is there is kept beside)',
     )
   if (conflicts.some((path) => path.startsWith(`${PATHS.data}/`))) await stopServices(host, onProgress)
+  const undo: (() => Promise<void>)[] = []
+  try {
+    const kept = await placeAll({ manifest, root, stage, conflicts, undo })
+    return { manifest, kept }
+  } catch (error) {
+    for (const step of undo.reverse()) await step().catch(() => undefined)
+    throw error
+  }
+}
+
+interface Placing {
+  readonly manifest: BackupManifest
+  readonly root: string
+  readonly stage: string
+  readonly conflicts: readonly string[]
+  /** What takes back what was done so far, in the order in which it was done. */
+  readonly undo: (() => Promise<void>)[]
+}
+
+/** Moves everything into its place, router.yaml last; returns where that is now which was there. */
+async function placeAll({ manifest, root, stage, conflicts, undo }: Placing): Promise<string[]> {
   const kept: string[] = []
   for (const path of conflicts) {
     const beside = await freeName(`${root}${path}.before-restore`)
     await rename(root + path, beside)
+    undo.push(async () => {
+      await rm(root + path, { recursive: true, force: true })
+      await rename(beside, root + path)
+    })
     kept.push(beside.slice(root.length))
   }
   for (const { path, mode, uid, gid } of manifest.folders) {
@@ -105,28 +132,28 @@ async function unpackAndPlace(options: RestoreOptions, stage: string): Promise<R
     await chown(root + path, uid, gid)
     await chmod(root + path, mode)
   }
-  const last = (file: ArchivedFile) => (file === config ? 1 : 0)
-  for (const file of manifest.files.toSorted((a, b) => last(a) - last(b))) await place(file, root, stage)
-  return { manifest, kept }
+  const last = ({ path }: ArchivedFile) => (path === PATHS.config ? 1 : 0)
+  for (const file of manifest.files.toSorted((a, b) => last(a) - last(b))) {
+    // The same bytes are there already, as after a restore that was cut short: they stay if this one is taken back.
+    if (!(await exists(root + file.path))) undo.push(() => rm(root + file.path, { force: true }))
+    await place(file, root, stage)
+  }
+  return kept
 }
 
 async function openArchive({ file, key }: RestoreOptions): Promise<Bytes> {
+  const unreadable = (error: unknown) => {
+    const words = error instanceof Error ? error.message : String(error)
+    return new Refusal(`${file} cannot be read: ${words}`, 'name the file of the backup', { cause: error })
+  }
   const handle = await open(file).catch((error: unknown) => {
-    throw new Refusal(`${file} cannot be read: ${(error as Error).message}`, 'name the file of the backup', {
-      cause: error,
-    })
+    throw unreadable(error)
   })
   const { bytesRead, buffer } = await handle
     .read(Buffer.alloc(MAX_HEADER), 0, MAX_HEADER, 0)
     .catch(async (error: unknown) => {
       await handle.close()
-      throw new Refusal(
-        `${file} cannot be read: ${(error as Error).message}`,
-        'name the file of the backup',
-        {
-          cause: error,
-        },
-      )
+      throw unreadable(error)
     })
   const head = buffer.subarray(0, bytesRead)
   const bytes = handle.createReadStream({ start: 0, highWaterMark: 256 * 1024 })
@@ -171,6 +198,10 @@ async function conflictsOf(
 ): Promise<string[]> {
   const conflicts: string[] = []
   const within = (path: string) => conflicts.some((folder) => path.startsWith(`${folder}/`))
+  for (const path of ancestorsOf([...files, ...folders])) {
+    const found = await stat(root + path).catch(absent)
+    if (found && !found.isDirectory() && !within(path)) conflicts.push(path)
+  }
   for (const { path, whole } of folders) {
     const found = await lstat(root + path).catch(absent)
     if (within(path) || found === undefined) continue
@@ -182,6 +213,15 @@ async function conflictsOf(
       conflicts.push(path)
   }
   return conflicts
+}
+
+/** The folders that these paths need, from the top. */
+function ancestorsOf(placed: readonly { readonly path: string }[]): string[] {
+  const all = placed.flatMap(({ path }) => {
+    const parts = path.split('/').slice(1, -1)
+    return parts.map((_, i) => `/${parts.slice(0, i + 1).join('/')}`)
+  })
+  return [...new Set(all)].sort()
 }
 
 async function hasNothingElse(
@@ -266,15 +306,6 @@ async function writeDurably(path: string, text: string): Promise<void> {
   const handle = await open(path, 'w')
   try {
     await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
     await handle.sync()
   } finally {
     await handle.close()

@@ -54,8 +54,7 @@ export function isOutside(path: string): boolean {
 /** Absolute, without ".", "..", empty parts and control characters, and not longer than a path is. */
 function isPlain(path: string): boolean {
   if (!path.startsWith('/') || path.endsWith('/') || Buffer.byteLength(path) > MAX_PATH) return false
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  if (/[\u0000-\u001f\u007f\ufffd]/.test(path)) return false
+  if (/[\p{Cc}\ufffd]/u.test(path)) return false
   return path
     .slice(1)
     .split('/')
