@@ -33,8 +33,10 @@ afterEach(() => remove())
 const files = async ({ root }: Machine) =>
   (await listTree(root)).filter((path) => path !== 'run/sekisho.lock').sort()
 /** Everything on a machine, with what it holds. */
-const stateOf = async (machine: Machine) =>
-  Promise.all((await files(machine)).map(async (path) => `${path} ${await text(machine, `/${path}`)}`))
+const stateOf = async (machine: Machine) => {
+  const paths = (await files(machine)).filter((path) => path !== 'etc/sekisho/current')
+  return Promise.all(paths.map(async (path) => `${path} ${await text(machine, `/${path}`)}`))
+}
 const text = ({ root }: Machine, path: string) => readFile(root + path, 'utf8')
 const identity = await generateX25519Identity()
 const lock = { recipients: [await identityToRecipient(identity)] }

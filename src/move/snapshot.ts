@@ -17,7 +17,8 @@ interface Found {
   readonly folder?: ArchivedFolder
 }
 
-const ATTEMPTS = 10
+const ATTEMPTS = 50
+const PAUSE_MS = 20
 
 /**
  * Holds the files of a folder of kept data as they are at one moment, while their program goes on: each gets a second
@@ -50,6 +51,7 @@ export async function takeSnapshot(
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
     }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
   }
   throw new Refusal(
     `the files in ${path} change faster than they can be read`,
