@@ -34,7 +34,7 @@ export function backupCommand(): Command {
       repeatable,
     )
     .option('--no-secrets', 'leave the secrets out, and say which')
-    .option('--plain', 'do not encrypt: whoever has the file reads it')
+    .option('--plain', 'do not encrypt: whoever has the file reads it; with --no-secrets where there are secrets')
     .addHelpText(
       'after',
       `

@@ -65,7 +65,7 @@ async function backupLocked(options: BackupOptions): Promise<BackupResult> {
   if (config === undefined)
     throw new Refusal(`there is no ${PATHS.config}: nothing to back up`, 'run "sekisho init" first')
   const data = root + PATHS.data
-  const existed = (await mkdir(data, { recursive: true })) === undefined
+  const existed = (await mkdir(data, { recursive: true, mode: 0o755 })) === undefined
   await removeScratch(data)
   const scratch = join(data, `${SCRATCH}${process.pid}`)
   await mkdir(scratch, { mode: 0o700 })

@@ -11,6 +11,7 @@ import {
   readFile,
   rename,
   rm,
+  rmdir,
   stat,
   statfs,
 } from 'node:fs/promises'
@@ -68,6 +69,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const data = root + PATHS.data
   // On the disk of the kept data, which is most of it: there it only has to be renamed.
   const stage = join(data, `${STAGE}${process.pid}`)
+  const existed = await exists(data)
   try {
     await mkdir(data, { recursive: true, mode: 0o755 })
     for (const name of await readdir(data))
@@ -76,6 +78,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreResult> {
     return await unpackAndPlace(options, stage)
   } finally {
     await rm(stage, { recursive: true, force: true })
+    if (!existed) await rmdir(data).catch(() => undefined)
     await release()
   }
 }
