@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Issue } from './config/issue.ts'
+import { type Migrated, migrate } from './config/migrate.ts'
 import { MAX_BYTES } from './config/parse.ts'
 import type { Check, RouterConfig } from './config/schema.ts'
 import { validate } from './config/validate.ts'
@@ -17,11 +18,16 @@ import { normalise } from './router/normalise.ts'
 import { PATHS } from './router/paths.ts'
 import { type LocatedModule, loadUserModules } from './user-modules.ts'
 
+type Migration = NonNullable<Extract<Migrated, { ok: true }>['migration']>
+
 export type LoadedRouter =
   | {
       readonly ok: true
+      /** The text in the current version of the format, whatever the file is of. */
       readonly text: string
       readonly config: RouterConfig
+      /** How the file became that; absent when it is of the current version. */
+      readonly migration?: Migration
       readonly router: Router
       readonly desired: DesiredState
       readonly warnings: readonly Issue[]
@@ -54,6 +60,10 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
     const fix = 'name another file, or run "sekisho init" to write this one'
     return { ok: false, text: '', issues: [{ path: [], message, fix }] }
   }
+  const migrated = migrate(bytes, file)
+  if (!migrated.ok) return { ok: false, text: bytes.toString('utf8'), issues: migrated.issues }
+  const { migration } = migrated
+  if (migration) bytes = Buffer.from(migration.text)
   const text = bytes.toString('utf8')
   const own = await loadUserModules(bytes, file)
   const located = [...shippedModules(), ...own.modules]
@@ -80,6 +90,7 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
     ok: true,
     text,
     config: valid.config,
+    ...(migration && { migration }),
     router,
     desired: compiled.desired,
     checks: valid.config.checks,

@@ -2,8 +2,9 @@ import { Command } from 'commander'
 import { pruneImages, releaseImages } from '../install/prune-images.ts'
 import { createHost } from '../router/host.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
+import { migrateFile } from './migrate.ts'
 import { unproved } from './proof.ts'
-import { loadOrReport } from './report.ts'
+import { loadOrReport, routerFile } from './report.ts'
 import { type ApplyFlags, complain, imagesOf, runApply, say } from './run-apply.ts'
 
 interface Options extends ApplyFlags {
@@ -33,7 +34,7 @@ async function run(file: string | undefined, options: Options): Promise<number> 
   const host = createHost()
   const session = await findSshSession(host, process.pid)
   const cut = session && wouldCut(session, loaded.router)
-  return runApply({
+  const code = await runApply({
     host,
     desired: loaded.desired,
     source: loaded.text,
@@ -53,4 +54,7 @@ async function run(file: string | undefined, options: Options): Promise<number> 
       return `${cut}. Fix: allow it in router.yaml, work at the console, use --force, or better --confirm 2m, which undoes it unless you confirm`
     },
   })
+  // What runs now was made from it in the current version.
+  if (code === 0 && loaded.migration) await migrateFile(routerFile(file))
+  return code
 }

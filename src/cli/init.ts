@@ -178,7 +178,7 @@ async function ask(options: InitOptions, ports: readonly HostPort[]): Promise<An
 }
 
 /** The answer, or undefined when the question was cancelled (clack gives a symbol then). */
-function given<T>(answer: T): Exclude<T, symbol> | undefined {
+export function given<T>(answer: T): Exclude<T, symbol> | undefined {
   return isCancel(answer) ? undefined : (answer as Exclude<T, symbol>)
 }
 
@@ -189,7 +189,8 @@ function refuse(schema: z.ZodType): (value: string | undefined) => string | unde
   }
 }
 
-function choice({ name, mac, link, speed, wireless }: HostPort): { value: string; label: string } {
+/** A port as an answer to choose, with what tells it from the others. */
+export function choice({ name, mac, link, speed, wireless }: HostPort): { value: string; label: string } {
   const state = link === 'unknown' ? 'switched off: cable unknown' : link
   const words = [state, speed === undefined ? '' : `${speed} Mbit/s`, wireless ? 'wireless' : '', mac]
   const label = `${name.padEnd(15)} ${words.filter((word) => word !== '').join(', ')}`

@@ -1,5 +1,5 @@
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { basename, join } from 'node:path'
 
 /** A network port as the kernel shows it in /sys/class/net. */
 export interface HostPort {
@@ -10,6 +10,9 @@ export interface HostPort {
   /** Megabits per second, when there is a link that knows. */
   readonly speed?: number
   readonly wireless: boolean
+  /** The kernel's driver, and the place on the bus, like 0000:01:00.0; virtual ports have neither. */
+  readonly driver?: string
+  readonly bus?: string
 }
 
 /**
@@ -37,12 +40,25 @@ function portOf(root: string, name: string): HostPort {
   const path = join(root, name)
   const carrier = read(path, 'carrier')
   const speed = Number(read(path, 'speed'))
+  const driver = linkName(join(path, 'device/driver'))
+  const bus = linkName(join(path, 'device'))
   return {
     name,
     mac: read(path, 'address'),
     link: carrier === '1' ? 'up' : carrier === '0' ? 'no cable' : 'unknown',
     ...(carrier === '1' && speed > 0 && { speed }),
     wireless: existsSync(join(path, 'wireless')) || existsSync(join(path, 'phy80211')),
+    ...(driver !== undefined && { driver }),
+    ...(bus !== undefined && { bus }),
+  }
+}
+
+/** The name of what a link of sysfs leads to. */
+function linkName(path: string): string | undefined {
+  try {
+    return basename(realpathSync(path))
+  } catch {
+    return undefined
   }
 }
 

@@ -30,7 +30,14 @@ export async function loadOrReport(
   if (json && !loaded.ok)
     process.stdout.write(`${JSON.stringify({ ok: false, issues: issuesJson(issues) }, null, 2)}\n`)
   else process.stderr.write(formatIssues(issues, loaded.text, { color: process.stderr.isTTY }))
-  if (loaded.ok) return loaded
+  if (loaded.ok) {
+    const { migration } = loaded
+    if (migration)
+      process.stderr.write(
+        `${file} is of version ${migration.from} and read as version ${migration.to}: ${migration.says.join('; ')}\n`,
+      )
+    return loaded
+  }
   process.exitCode = 1
   return undefined
 }

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import {
   lstat,
   mkdir,
@@ -15,8 +14,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { makeBundle, thisArch } from '../../tests/sample-bundle.ts'
 import { installRelease } from './install.ts'
-import { describePart, listTree, type Manifest, sealManifest } from './manifest.ts'
+import { listTree } from './manifest.ts'
 
 let work: string
 let root: string
@@ -28,34 +28,12 @@ beforeEach(async () => {
 })
 afterEach(() => rm(work, { recursive: true, force: true }))
 
-const thisArch = process.arch === 'arm64' ? 'arm64' : 'x64'
-
-/** An unpacked bundle and its archive, as `sekisho bundle` lays them out, with one small source. */
-async function makeBundle(release: string, source = 'main()', arch: Manifest['arch'] = thisArch) {
-  const name = `sekisho-${release}`
-  const folder = join(work, name)
-  await mkdir(join(folder, 'src'), { recursive: true })
-  await mkdir(join(folder, 'bin'))
-  await writeFile(join(folder, 'sekisho'), '#!/bin/sh\n', { mode: 0o755 })
-  await writeFile(join(folder, 'src/main.ts'), source)
-  await writeFile(join(folder, 'big'), Buffer.alloc(100_000, 'x'))
-  await symlink('../sekisho', join(folder, 'bin/node'))
-  const parts = []
-  for (const path of await listTree(folder)) parts.push(await describePart(folder, path))
-  const manifest = sealManifest({ release, arch, images: ['sekisho/demo:0123456789ab'], parts })
-  await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest))
-  const file = join(work, `${name}.tar`)
-  const members = ['manifest.json', ...parts.map(({ path }) => path)].map((path) => `${name}/${path}`)
-  execFileSync('tar', ['-cf', file, '-C', work, ...members])
-  return { folder, file }
-}
-
 const FIRST = '1.0.0-aaaaaaaaaaaa'
 const opt = (...path: string[]) => join(root, 'opt/sekisho', ...path)
 
 describe('installRelease', () => {
   test.each(['bundle', 'source'] as const)('puts a release in place from a %s, once', async (from) => {
-    const { folder, file } = await makeBundle(FIRST)
+    const { folder, file } = await makeBundle(work, FIRST)
     const options = from === 'bundle' ? { bundle: file, root } : { source: folder, root }
     expect(await installRelease(options)).toEqual({
       status: 'installed',
@@ -74,7 +52,7 @@ describe('installRelease', () => {
 
   test('upgrades, goes back, and keeps the two newest', async () => {
     for (const release of ['1.0.0-aaaaaaaaaaaa', '1.0.1-bbbbbbbbbbbb', '1.0.2-cccccccccccc']) {
-      const { file } = await makeBundle(release, release)
+      const { file } = await makeBundle(work, release, release)
       expect(await installRelease({ bundle: file, root })).toMatchObject({ status: 'installed', release })
       expect(await readFile(opt('current/src/main.ts'), 'utf8')).toBe(release)
     }
@@ -92,10 +70,10 @@ describe('installRelease', () => {
   test.each([0, 300, 1000, 5000, 60_000, 100_000])(
     'refuses a bundle truncated to %d bytes and changes nothing',
     async (size) => {
-      const good = await makeBundle(FIRST)
+      const good = await makeBundle(work, FIRST)
       await installRelease({ bundle: good.file, root })
       const before = await listTree(root)
-      const { file } = await makeBundle('1.0.1-bbbbbbbbbbbb')
+      const { file } = await makeBundle(work, '1.0.1-bbbbbbbbbbbb')
       await truncate(file, size)
       expect(await installRelease({ bundle: file, root })).toMatchObject({ status: 'refused' })
       expect((await listTree(root)).sort()).toEqual(before.sort())
@@ -104,14 +82,14 @@ describe('installRelease', () => {
   )
 
   test('refuses a bundle cut short though its release is installed', async () => {
-    const { file } = await makeBundle(FIRST)
+    const { file } = await makeBundle(work, FIRST)
     await installRelease({ bundle: file, root })
     await truncate(file, 50_000)
     expect(await installRelease({ bundle: file, root })).toMatchObject({ status: 'refused' })
   })
 
   test('refuses a bundle wherever one bit of it flipped', async () => {
-    const { file } = await makeBundle(FIRST)
+    const { file } = await makeBundle(work, FIRST)
     const good = await readFile(file)
     // In every member's content: tar's own headers have fields that mean nothing here.
     const marks = ['main()', '#!/bin/sh', '"release"', '"sha256"', 'xxxxxxxx'].map((text) =>
@@ -128,13 +106,13 @@ describe('installRelease', () => {
   })
 
   test('refuses a damaged unpacked bundle, another architecture and what is no bundle', async () => {
-    const { folder } = await makeBundle(FIRST)
+    const { folder } = await makeBundle(work, FIRST)
     await writeFile(join(folder, 'src/main.ts'), 'evil()')
     expect(await installRelease({ source: folder, root })).toMatchObject({
       status: 'refused',
       message: 'the bundle is damaged: src/main.ts is damaged',
     })
-    const other = await makeBundle('1.0.1-bbbbbbbbbbbb', '', thisArch === 'x64' ? 'arm64' : 'x64')
+    const other = await makeBundle(work, '1.0.1-bbbbbbbbbbbb', '', thisArch === 'x64' ? 'arm64' : 'x64')
     expect(await installRelease({ bundle: other.file, root })).toMatchObject({ status: 'refused' })
     expect(await installRelease({ source: work, root })).toMatchObject({ status: 'refused' })
     await writeFile(join(work, 'text'), 'no archive')
@@ -143,7 +121,7 @@ describe('installRelease', () => {
   })
 
   test('mends an installed release that was damaged, and what a crash left behind', async () => {
-    const { file } = await makeBundle(FIRST)
+    const { file } = await makeBundle(work, FIRST)
     await installRelease({ bundle: file, root })
     await writeFile(opt(FIRST, 'src/main.ts'), 'evil()')
     await mkdir(opt('1.0.1-bbbbbbbbbbbb.tmp/src'), { recursive: true })
@@ -155,7 +133,7 @@ describe('installRelease', () => {
   })
 
   test("leaves someone else's command alone", async () => {
-    const { file } = await makeBundle(FIRST)
+    const { file } = await makeBundle(work, FIRST)
     await mkdir(join(root, 'usr/local/bin'), { recursive: true })
     await writeFile(join(root, 'usr/local/bin/sekisho'), 'mine')
     expect(await installRelease({ bundle: file, root })).toMatchObject({ status: 'refused' })

@@ -4,7 +4,6 @@ import {
   copyFile,
   lstat,
   mkdir,
-  open,
   readdir,
   readFile,
   readlink,
@@ -18,6 +17,7 @@ import {
 import { dirname, join } from 'node:path'
 import { withFileLock } from '../lib/file-lock.ts'
 import { run, runOk } from '../lib/run.ts'
+import { syncPath } from '../lib/sync-path.ts'
 import { PROJECT_ROOT } from '../router/image-ref.ts'
 import { PATHS } from '../router/paths.ts'
 import { MANIFEST, type Manifest, parseManifest, verifyTree } from './manifest.ts'
@@ -52,6 +52,16 @@ export async function installRelease(options: InstallOptions = {}): Promise<Inst
   await mkdir(home, { recursive: true, mode: 0o755 })
   return withFileLock(join(home, '.lock'), () => install(options, root, home), {
     onWait: () => onProgress?.('waiting for another installation'),
+  })
+}
+
+/** Makes an installed release the one in use, and the newest of those that are kept. */
+export async function activateRelease(release: string, root = ''): Promise<void> {
+  const home = join(root, PATHS.install)
+  await withFileLock(join(home, '.lock'), async () => {
+    await pointTo(join(home, 'current'), release)
+    const now = new Date()
+    await utimes(join(home, release), now, now)
   })
 }
 
@@ -120,7 +130,7 @@ async function install(options: InstallOptions, root: string, home: string): Pro
     await runOk(['sync', '--file-system', incoming])
     if (installed) await rename(target, join(home, `${release}.old`))
     await rename(incoming, target)
-    await syncFolder(home)
+    await syncPath(home)
   }
   const current = join(home, 'current')
   const already = whole && (await readlink(current).catch(() => '')) === release
@@ -224,16 +234,7 @@ async function pointTo(path: string, target: string): Promise<void> {
   await rm(next, { force: true })
   await symlink(target, next)
   await rename(next, path)
-  await syncFolder(dirname(path))
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await syncPath(dirname(path))
 }
 
 async function removeLeftovers(home: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { open } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Host } from './host.ts'
 import type { Lab } from './lab.ts'
@@ -58,4 +58,9 @@ export async function configureRouter(lab: Lab): Promise<void> {
   await lab.router.writeFile(TRUST.anchor, await lab.isp.execOk(['cat', '/srv/dns/root.key']))
   await lab.router.writeFile(TRUST.hints, await lab.isp.execOk(['cat', '/srv/dns/root.hints']))
   await lab.writeRouterYaml(await lab.defaultYaml())
+}
+
+/** Copies a file of a host to the building machine. */
+export async function copyOut(host: Host, from: string, to: string): Promise<void> {
+  await writeFile(to, Buffer.from(await host.execOk(['base64', '--wrap=0', from]), 'base64'), { mode: 0o600 })
 }

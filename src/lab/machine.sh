@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs the router machine: for each boot a fresh network namespace with the cables plugged in, so that nothing of
 # the previous boot's rules survives. A reboot from inside begins again; power-off, or a kill, ends it.
-# usage: machine.sh DISK TREE CGROUP_PROCS_FILE... -- PORT=MAC...
+# usage: machine.sh DISK TREE CGROUP_PROCS_FILE... -- PORT=NAME_IN_THE_MACHINE=MAC...
 set -u
 kernel=$(dirname "$0")/kernel-defaults.sh
 disk=$1 tree=$2
@@ -24,7 +24,10 @@ while :; do
   namespace=$(readlink /proc/$holder/ns/net)
   # Before there are ports: they begin with what "default" says.
   nsenter --net=/proc/$holder/ns/net bash "$kernel"
-  for cable; do ip link set "${cable%%=*}" netns $holder; done
+  for cable; do
+    IFS== read -r port name _ <<<"$cable"
+    ip link set "$port" netns $holder name "$name"
+  done
 
   # No clock: the machine would set that of the building machine.
   SYSTEMD_NSPAWN_API_VFS_WRITABLE=network systemd-nspawn --quiet --boot --directory="$root" \
@@ -40,9 +43,10 @@ while :; do
 
   # Cables first: a port that dies with its namespace takes the far end with it.
   for cable; do
-    port=${cable%%=*}
-    nsenter --net=/proc/$holder/ns/net ip link set "$port" netns $$ &&
-      ip link set "$port" down address "${cable#*=}" mtu 1500
+    IFS== read -r port name mac <<<"$cable"
+    nsenter --net=/proc/$holder/ns/net ip link set "$name" down
+    nsenter --net=/proc/$holder/ns/net ip link set "$name" netns $$ name "$port" &&
+      ip link set "$port" down address "$mac" mtu 1500
   done
   # The namespace ends with its last process.
   while [ "$(readlink /proc/[0-9]*/ns/net 2>/dev/null | grep -cxF "$namespace")" -gt 1 ]; do sleep 0.1; done

@@ -104,10 +104,11 @@ export async function startMachine(options: {
   readonly disk: string
   readonly tree: string
   readonly cgroups: readonly string[]
-  readonly cables: readonly { readonly port: string; readonly mac: string }[]
+  /** The port, its name in the machine, and its MAC address. */
+  readonly cables: readonly { readonly port: string; readonly name: string; readonly mac: string }[]
   readonly log: string
 }): Promise<number> {
-  const cables = options.cables.map(({ port, mac }) => `${port}=${mac}`)
+  const cables = options.cables.map(({ port, name, mac }) => `${port}=${name}=${mac}`)
   const files = options.cgroups
   const command = ['bash', script('machine.sh'), options.disk, options.tree, ...files, '--', ...cables]
   return startInRoot(options.root, options.log, command)

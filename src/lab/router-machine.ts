@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { childrenOf } from '../lib/process-tree.ts'
 import { runOk } from '../lib/run.ts'
 import { Host } from './host.ts'
@@ -12,8 +12,13 @@ import { ROUTER_CABLES } from './topology.ts'
 export interface RestartOptions {
   /** power-cut kills the machine at once; reboot lets systemd shut down. */
   readonly how?: 'reboot' | 'power-cut'
-  /** A new disk is a machine nothing was ever installed on; default keep. */
-  readonly disk?: 'keep' | 'new'
+  /**
+   * A new disk is a machine nothing was ever installed on; default keep. The second is new too while the first waits
+   * aside, as when a router is replaced: 'first' puts that back and throws the second away.
+   */
+  readonly disk?: 'keep' | 'new' | 'second' | 'first'
+  /** Other names for its ports, as other hardware has them: { lan0: 'enp2s0' }. Until the next restart from outside. */
+  readonly ports?: Readonly<Record<string, string>>
 }
 
 /** The router: a whole Debian machine with systemd, Docker and a disk, in systemd-nspawn. */
@@ -57,14 +62,16 @@ export class RouterMachine extends Host {
   }
 
   /** Makes its disk where there is none and switches it on; it is booting when this resolves. */
-  async start(): Promise<void> {
+  async start(ports: RestartOptions['ports'] = {}): Promise<void> {
     await prepareDisk(this.#places.disk)
+    const [wan] = ROUTER_CABLES
+    await nameInstalledPort(this.#places.disk, ports[wan.near.port])
     await startMachine({
       root: this.#state.root,
       disk: this.#places.disk,
       tree: this.#state.trees.router,
       cgroups: this.#state.machineCgroups,
-      cables: ROUTER_CABLES.map(({ near }) => near),
+      cables: ROUTER_CABLES.map(({ near }) => ({ ...near, name: ports[near.port] ?? near.port })),
       log: join(this.#places.disk, 'machine.log'),
     })
   }
@@ -104,8 +111,8 @@ export class RouterMachine extends Host {
    * word for the state. The far ends of the cables see the carrier go and come.
    */
   async restart(options: RestartOptions = {}): Promise<string> {
-    const { how = 'reboot', disk = 'keep' } = options
-    if (how === 'reboot' && disk === 'keep' && this.isOn()) {
+    const { how = 'reboot', disk = 'keep', ports } = options
+    if (how === 'reboot' && disk === 'keep' && ports === undefined && this.isOn()) {
       const before = this.#init()
       await this.exec(['systemctl', 'reboot'])
       await waitFor(() => !existsSync(`${this.#proc}/${before}`), 120_000, 'the router machine to go down')
@@ -113,8 +120,8 @@ export class RouterMachine extends Host {
       return this.booted()
     }
     await this.powerOff()
-    if (disk === 'new') await this.#newDisk()
-    await this.start()
+    if (disk !== 'keep') await this.#changeDisk(disk)
+    await this.start(ports)
     return this.booted()
   }
 
@@ -129,11 +136,17 @@ export class RouterMachine extends Host {
     await waitFor(() => !script(), 30_000, 'the router machine to end')
   }
 
-  async #newDisk(): Promise<void> {
+  async #changeDisk(disk: 'new' | 'second' | 'first'): Promise<void> {
     await runOk([...enterRoot(this.#state.root), 'umount', '/run/router/root'])
+    const aside = join(this.#places.disk, 'first')
+    if (disk === 'second') await mkdir(aside, { mode: 0o700 })
     for (const part of ['upper', 'work', 'docker']) {
-      await rm(join(this.#places.disk, part), { recursive: true, force: true })
+      const path = join(this.#places.disk, part)
+      if (disk === 'second') await rename(path, join(aside, part))
+      else await rm(path, { recursive: true, force: true })
+      if (disk === 'first') await rename(join(aside, part), path)
     }
+    if (disk === 'first') await rmdir(aside)
   }
 }
 
@@ -147,6 +160,15 @@ async function prepareDisk(disk: string): Promise<void> {
   await mkdir(join(units, 'sysinit.target.wants'), { recursive: true, mode: 0o755 })
   await writeFile(join(units, UNIT), unitText)
   await symlink(`../${UNIT}`, join(units, 'sysinit.target.wants', UNIT))
+}
+
+/** Debian's installer writes down the port that it found: on a new disk, the one that this hardware has. */
+async function nameInstalledPort(disk: string, port: string | undefined): Promise<void> {
+  const file = join(disk, 'upper/etc/network/interfaces')
+  if (port === undefined || existsSync(file)) return
+  await mkdir(dirname(file), { recursive: true, mode: 0o755 })
+  const loopback = 'source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n'
+  await writeFile(file, `${loopback}\nauto ${port}\niface ${port} inet dhcp\n`)
 }
 
 const UNIT = 'lab-writable.service'

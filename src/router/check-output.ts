@@ -111,7 +111,12 @@ const Output = z.strictObject({
   ),
   logs: z.array(z.strictObject({ kind: z.string(), file: z.string() })),
   data: z.array(
-    z.strictObject({ name: Inside, owner: Owner.optional(), mode: Mode.optional(), backup: z.boolean() }),
+    z.strictObject({
+      name: Inside,
+      owner: Owner.optional(),
+      mode: Mode.optional(),
+      backup: z.union([z.boolean(), z.array(Inside).min(1)]),
+    }),
   ),
   checks: z.array(z.strictObject({ service: z.string(), command: Words.min(1), why: z.string() })).optional(),
 })

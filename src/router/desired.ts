@@ -55,7 +55,8 @@ export interface OwnedVolume {
   readonly uid: number
   readonly gid: number
   readonly mode: number
-  readonly backup: boolean
+  /** In the backup: all of it, nothing, or these files of it. */
+  readonly backup: boolean | readonly string[]
 }
 
 export interface Check {

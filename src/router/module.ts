@@ -163,7 +163,8 @@ export interface DataVolume {
   /** Owner of the directory, "uid:gid", default "0:0". */
   readonly owner?: string
   readonly mode?: number
-  readonly backup: boolean
+  /** Whether it goes into a backup: all of it, nothing, or these files of it. */
+  readonly backup: boolean | readonly string[]
 }
 
 export interface ModuleOutput {

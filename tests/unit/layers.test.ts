@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   prove: ['router', 'config', 'recorder/netlink', 'lib'],
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],
+  move: ['router', 'config', 'lib'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],
   'modules.ts': ['modules', 'router'],
   'user-modules.ts': ['router', 'config'],

@@ -153,7 +153,8 @@ export const recorder = defineModule({
       ],
       openings: [...netflowOpenings(config.netflow), ...forwardOpenings(config.forward)],
       logs: [],
-      data: [{ name: 'records', owner: '0:0', mode: 0o750, backup: false }],
+      // Not the records; but a device that was here before a move is not new after it.
+      data: [{ name: 'records', owner: '0:0', mode: 0o750, backup: ['state/devices.json'] }],
     }
   },
 })
