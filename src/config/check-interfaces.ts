@@ -1,12 +1,13 @@
 import type { Draft, DraftMember } from './draft.ts'
 import type { Finding } from './finding.ts'
+import { PPP_DEVICE } from './schema.ts'
 
 interface Use extends DraftMember {
   readonly owner: string
 }
 
-/** Devices the kernel or Docker makes, and names that sysctl takes for all devices. */
-const NOT_PORTS: ReadonlySet<string> = new Set(['lo', 'all', 'default', 'docker0', 'bonding_masters'])
+/** Devices the kernel, Docker or pppd makes, and names that sysctl takes for all devices. */
+const NOT_PORTS: ReadonlySet<string> = new Set(['lo', 'all', 'default', 'docker0', 'bonding_masters', PPP_DEVICE])
 
 /** Ports, VLANs and bridges: each device has one place. An untagged and a tagged network may share a port. */
 export function checkInterfaces({ wan, networks }: Draft): Finding[] {
