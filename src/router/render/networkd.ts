@@ -118,7 +118,7 @@ function wanSections(router: Router, vlans: readonly string[]): Section[] {
       ['Link', 'RequiredForOnline=no', 'ActivationPolicy=manual'],
       [
         'Network',
-        'DHCP=no',
+        `DHCP=${learns ? 'ipv6' : 'no'}`,
         `IPv6AcceptRA=${yesNo(learns)}`,
         // pppd and its script set what the provider said: both ends' addresses, link-local ones, the IPv4 route.
         'KeepConfiguration=yes',
