@@ -7,7 +7,14 @@ interface Use extends DraftMember {
 }
 
 /** Devices the kernel, Docker or pppd makes, and names that sysctl takes for all devices. */
-const NOT_PORTS: ReadonlySet<string> = new Set(['lo', 'all', 'default', 'docker0', 'bonding_masters', PPP_DEVICE])
+const NOT_PORTS: ReadonlySet<string> = new Set([
+  'lo',
+  'all',
+  'default',
+  'docker0',
+  'bonding_masters',
+  PPP_DEVICE,
+])
 
 /** Ports, VLANs and bridges: each device has one place. An untagged and a tagged network may share a port. */
 export function checkInterfaces({ wan, networks }: Draft): Finding[] {

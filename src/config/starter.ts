@@ -29,7 +29,7 @@ timezone: ${scalar(timezone)}
 ula_prefix: ${ula}
 
 wan:
-  mode: dhcp # or static, with address, gateway and dns
+  mode: dhcp # or static, with address, gateway and dns; or pppoe, with username and password_file
   interface: ${scalar(wan)}
 
 # Each network is a zone: it reaches the Internet, and not the other networks.

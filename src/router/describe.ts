@@ -86,6 +86,7 @@ function manyOf(steps: readonly Step[]): string {
 function notice({ steps }: Plan): string {
   const links = steps.flatMap((step) => (step.do === 'networkd' ? [...step.changed, ...step.mended] : []))
   if (links.length > 0) return `Connections over ${links.join(', ')} may pause for some seconds.`
+  if (steps.some((step) => step.impact === 'reconnect')) return 'The WAN reconnects, within some seconds.'
   if (steps.some((step) => step.impact === 'restart'))
     return 'What restarts pauses for a moment; forwarding goes on.'
   return 'Nobody will notice.'

@@ -74,10 +74,14 @@ export function parsePppSession(text: string): PppSession | undefined {
     ...(peer !== undefined && { peer }),
     dns: (values.get('dns') ?? '').split(' ').filter((word) => isIP(word) !== 0),
     ...(concentrator !== undefined && { concentrator: concentrator.toLowerCase() }),
-    ...(exit !== undefined && { problem: ENDS[exit] ?? `pppd ended with code ${exit.slice(0, 20)}` }),
+    ...(exit !== undefined && { problem: problemOf(exit) }),
     failures: count('failures') ?? 0,
     ...(retrySecs !== undefined && { retrySecs }),
   }
+}
+
+function problemOf(exit: string): string {
+  return ENDS[exit] ?? `pppd ended with ${/^\d{1,3}$/.test(exit) ? `code ${exit}` : 'no code'}`
 }
 
 /** A session in words, for status. */

@@ -38,7 +38,9 @@ export function renderNetworkd(router: Router): RenderedFile[] {
   ])
   const trunks = [...new Set(members.map((m) => m.port))].filter((port) => !withOwnFile.has(port))
   return [
-    ...(pppoe ? [file(portFileName(wan.member.device), pppoePort(wan, vlansOn(wan.member.device, members)))] : []),
+    ...(pppoe
+      ? [file(portFileName(wan.member.device), pppoePort(wan, vlansOn(wan.member.device, members)))]
+      : []),
     file(networkFileName('wan'), wanSections(router, vlansOn(wan.device, members))),
     ...networks.flatMap((network) => networkFiles(network, router, members)),
     ...members.filter((m) => m.vlan !== undefined).map(vlanFile),
