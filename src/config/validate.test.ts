@@ -207,7 +207,7 @@ modules: { "ケア": {}, keaa: {} }
     ])
     expect(wan('username: "a\\nplugin x.so", password_file: secret')).toEqual([
       '3:48 wan.username: "a\\nplugin x.so" is not a user name',
-      '3:80 wan.password_file: "secret" is not an absolute path',
+      '3:81 wan.password_file: "secret" is not an absolute path',
     ])
     expect(found(file({ networks: '  home: { interfaces: [ppp-wan], address: 10.0.0.1/24 }' }))).toEqual([
       '5:25 networks.home.interfaces.0: ppp-wan is no network port',
