@@ -117,6 +117,8 @@ function pppText(noun: string, example: string): z.ZodString {
     .meta({ examples: [example] })
 }
 
+export const PppUsername = pppText('a user name', 'user@isp.example')
+
 /** An absolute path of a file on the router that holds a secret or a key: never its content. */
 export const FilePath = z.string().regex(/^\/[^\0\n]*$/, 'an absolute path, like /etc/sekisho/secrets/key')
 
@@ -221,7 +223,7 @@ export const WanConfig = z.discriminatedUnion('mode', [
   z.strictObject({
     mode: z.literal('pppoe'),
     ...wanCommon,
-    username: pppText('a user name', 'user@isp.example').describe('The user name that the provider gave'),
+    username: PppUsername.describe('The user name that the provider gave'),
     password_file: FilePath.describe(
       'A file on the router with the password on its first line, readable by root alone',
     ).meta({ examples: ['/etc/sekisho/secrets/pppoe'] }),
