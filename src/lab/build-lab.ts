@@ -54,7 +54,7 @@ export async function buildNamespaces(
 
 /** Gives the provider, the attacker and the clients their life. Returns the signed root's trust anchor and hints. */
 export async function startHosts(lab: Lab): Promise<TrustFiles> {
-  const trust = await setUpIsp(lab.isp)
+  const trust = await setUpIsp(lab.isp, lab.state.vm?.zones)
   await setUpAttacker(lab.attacker)
   for (const name of CLIENTS) await startClient(lab.host(name), lab.state.root, lab.state.hosts[name] ?? 0)
   return trust

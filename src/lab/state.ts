@@ -8,6 +8,8 @@ import type { Kernel } from './vm/kernel.ts'
 export interface VmParts {
   readonly disk: string
   readonly kernel: Kernel
+  /** The provider's signed zones, when the disk's router trusts their keys already: an archive of /srv/dns. */
+  readonly zones?: string
 }
 
 /** What `lab up` leaves for later commands; process numbers inside are those of the lab's own namespace. */

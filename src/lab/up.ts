@@ -12,7 +12,7 @@ import { labPlaces, type Places } from './places.ts'
 import { labRecipe } from './recipe.ts'
 import { hostsRootfs, routerRootfs } from './rootfs.ts'
 import { hold, labChecks } from './verify.ts'
-import { vmParts } from './vm/parts.ts'
+import { routerParts, treeParts } from './vm/parts.ts'
 
 /** On the building machine: the machine's container, network tools, and what runs them. */
 const TOOLS = ['mmdebstrap', 'systemd-container', 'iproute2', 'util-linux', 'procps', 'kmod']
@@ -54,7 +54,12 @@ export async function up({
     hostsRootfs((line) => onProgress(`hosts tree: ${line}`)),
     bare ? undefined : ensureBundle((line) => onProgress(`bundle: ${line}`)),
   ])
-  const parts = vm ? await vmParts(router, (line) => onProgress(`virtual machine: ${line}`)) : undefined
+  const onVm = (line: string) => onProgress(`virtual machine: ${line}`)
+  const parts = !vm
+    ? undefined
+    : bundle === undefined
+      ? await treeParts('lab-vm-bare', router, onVm)
+      : await routerParts(router, bundle, up, onVm)
   const made = { trees: { router, hosts }, ...(parts && { vm: parts }) }
   return withFileLock(
     places.lock,

@@ -1,45 +1,48 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cached } from '../../build/cache.ts'
 import { runOk } from '../../lib/run.ts'
 import type { Kernel } from './kernel.ts'
 import { writeLayer } from './layer.ts'
 
 const SIZE = '8G'
 
-/** A disk with this tree, the kernel's modules and the lab's layer, made once per content; returns its path. */
-export async function treeDisk(
-  tree: string,
-  kernel: Kernel,
-  onProgress?: (line: string) => void,
-): Promise<string> {
-  const own = await ownFiles()
-  const hash = createHash('sha256').update(JSON.stringify([tree, kernel, SIZE, own]))
-  const entry = await cached(
-    'lab-disk',
-    hash.digest('hex').slice(0, 16),
-    async (work) => {
-      onProgress?.('making the disk of a virtual machine (once)')
-      const layer = join(work, 'layer')
-      await mkdir(layer)
-      await writeLayer(layer)
-      const script = join(import.meta.dirname, 'make-disk.sh')
-      const raw = join(work, 'disk.raw')
-      await runOk(['unshare', '--mount', 'bash', script, tree, layer, kernel.modules, work, raw, SIZE])
-      await flatten(raw, 'raw', join(work, 'disk.qcow2'))
-      await rm(raw)
-      await rm(layer, { recursive: true })
-    },
-    // That of the router and that of a small machine, and one of each before.
-    { keep: 4, ...(onProgress && { onWait: () => onProgress('waiting for another maker of the same disk') }) },
-  )
-  return join(entry, 'disk.qcow2')
+export interface DiskContent {
+  /** Trees that lie one over the other, the topmost first. */
+  readonly trees: readonly string[]
+  readonly kernel: Kernel
+  /** Further folders, by their places in the tree, which has a folder there. */
+  readonly folders?: Readonly<Record<string, string>>
 }
 
-/** Copies a disk with all that it is based on into one file, without its zeroes. */
-export async function flatten(from: string, format: 'raw' | 'qcow2', to: string): Promise<void> {
-  await runOk(['qemu-img', 'convert', '-f', format, '-O', 'qcow2', from, to])
+/** Makes `<work>/disk.qcow2` with a tree, the kernel's modules and the lab's layer; its zeroes take no room. */
+export async function makeDisk(work: string, { trees, kernel, folders = {} }: DiskContent): Promise<void> {
+  const layer = join(work, 'layer')
+  await mkdir(layer)
+  await writeLayer(layer)
+  const script = join(import.meta.dirname, 'make-disk.sh')
+  const raw = join(work, 'disk.raw')
+  const mounts = Object.entries({ 'usr/lib/modules': kernel.modules, ...folders })
+  await runOk([
+    ...['unshare', '--mount', 'bash', script, [layer, ...trees].join(':'), work, raw, SIZE],
+    ...mounts.map(([place, folder]) => `${folder}=${place}`),
+  ])
+  await runOk(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, join(work, 'disk.qcow2')])
+  await rm(raw)
+  await rm(layer, { recursive: true })
+}
+
+/** What a disk is made from, as a name for the cache; `more` is what the caller adds. */
+export async function diskHash(content: DiskContent, more: readonly string[] = []): Promise<string> {
+  const own = await Promise.all(
+    ['exec-agent.pl', 'small-init.sh', 'layer.ts', 'make-disk.sh', '../topology.ts'].map((name) =>
+      readFile(join(import.meta.dirname, name), 'utf8'),
+    ),
+  )
+  return createHash('sha256')
+    .update(JSON.stringify([content, SIZE, own, more]))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 /**
@@ -49,10 +52,4 @@ export async function flatten(from: string, format: 'raw' | 'qcow2', to: string)
 export async function overlayDisk(base: string, path: string): Promise<void> {
   const options = ['-f', 'qcow2', '-F', 'qcow2', '-o', 'cluster_size=4096']
   await runOk(['qemu-img', 'create', '-q', ...options, '-b', base, path])
-}
-
-/** This folder's sources: they say what a disk has on it. */
-async function ownFiles(): Promise<string[]> {
-  const names = ['exec-agent.pl', 'small-init.sh', 'layer.ts', 'make-disk.sh', '../topology.ts']
-  return Promise.all(names.map((name) => readFile(join(import.meta.dirname, name), 'utf8')))
 }

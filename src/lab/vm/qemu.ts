@@ -24,7 +24,7 @@ export function qemuCommand(options: QemuOptions): string[] {
   return [
     'qemu-system-x86_64',
     ...['-name', options.name, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max,svm=off'],
     ...['-smp', String(processors), '-m', String(memoryMib)],
     ...['-kernel', kernel.image, '-initrd', kernel.initrd],
     ...['-append', ['root=/dev/vda', 'rw', 'console=ttyS0', 'panic=1', ...append].join(' ')],

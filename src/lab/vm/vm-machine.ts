@@ -13,7 +13,7 @@ import { Emulator } from './emulator.ts'
 import { VmHost } from './vm-host.ts'
 
 /** Emulated in software, everything takes several times as long. */
-const BOOT_PATIENCE_MS = 300_000
+const BOOT_PATIENCE_MS = 900_000
 
 /** The router as a virtual machine with Debian's own kernel, on the same cables as the one in a container. */
 export class VmMachine extends VmHost {
