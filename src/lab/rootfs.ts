@@ -20,6 +20,7 @@ const ROUTER_PACKAGES = [
   'lsof',
   'nftables',
   'openssh-server',
+  'ppp',
   'rsyslog',
   'systemd-sysv',
   'systemd-timesyncd',
