@@ -9,6 +9,7 @@ import { buildLocalImage, ensureImages } from './install/images.ts'
 import { runOk } from './lib/run.ts'
 import { MODULES } from './modules.ts'
 import { checkHostFiles } from './router/check-host-files.ts'
+import { checkPppoe } from './router/check-pppoe.ts'
 import { compile, type ModuleUse } from './router/compile.ts'
 import type { DesiredState } from './router/desired.ts'
 import { imageRef, PROJECT_ROOT } from './router/image-ref.ts'
@@ -83,7 +84,11 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
   const router = normalise(valid.config)
   const compiled = compile(router, uses)
   if (!compiled.ok) return { ok: false, text, issues: [...valid.warnings, ...valid.locate(compiled.issues)] }
-  const files = valid.locate(await checkHostFiles(uses, file === PATHS.config))
+  const onRouter = file === PATHS.config
+  const files = valid.locate([
+    ...(await checkHostFiles(uses, onRouter)),
+    ...(onRouter ? await checkPppoe(router) : []),
+  ])
   const warnings = [...valid.warnings, ...valid.locate(compiled.warnings), ...files]
   if (files.some(({ severity }) => severity !== 'warning')) return { ok: false, text, issues: warnings }
   return {

@@ -4,6 +4,7 @@ import { sampleRouter } from '../../tests/sample-router.ts'
 import type { WanConfig } from '../config/schema.ts'
 import type { Provided } from '../router/module.ts'
 import { renderAgent } from '../router/render/agent.ts'
+import { NFT_CASES } from '../router/render/nft-cases.ts'
 import { parseAgentConfig } from './config.ts'
 
 const PROVIDED: Provided[] = [
@@ -74,6 +75,14 @@ describe('agent.json', () => {
     expect(read).not.toHaveProperty('names')
     expect(read).not.toHaveProperty('leases')
     expect(read).not.toHaveProperty('resolver')
+  })
+
+  test('a PPPoE session is known by its file', () => {
+    const { wan } = NFT_CASES.pppoe.router
+    expect(parseAgentConfig(renderAgent(sampleRouter({ wan }), [])).wan).toEqual({
+      device: 'ppp-wan',
+      session: '/run/sekisho/ppp/session',
+    })
   })
 
   test('a resolver on another port is none for resolv.conf', () => {

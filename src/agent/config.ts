@@ -26,6 +26,7 @@ export function parseAgentConfig(text: string): AgentConfig {
     wan: {
       device: string(wan.device, 'wan.device', DEVICE),
       ...optional('dns', wan.dns, (value) => list(value, 'wan.dns').map((item) => ip(item, 'wan.dns'))),
+      ...optional('session', wan.session, (value) => path(value, 'wan.session')),
     },
     networks: list(root.networks, 'networks').map(network),
     ...optional('resolver', root.resolver, (value) => ip(value, 'resolver')),

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { delegatedPrefixes, rejected, toText } from './delegated-prefix.ts'
 
@@ -26,12 +26,23 @@ export class DelegatedJob {
     const seen = JSON.stringify(rejectedRoutes())
     const now = performance.now()
     if (seen === this.#seen && now - this.#askedAt < ASK_EVERY_MS) return
-    const wanted = delegatedPrefixes(await output('networkctl', ['--json=short', 'status', this.#device]))
+    const wanted = delegatedPrefixes(await this.#networkdStatus())
     const ours = ownRoutes()
     for (const prefix of wanted.filter((one) => !ours.includes(one))) await route('replace', prefix)
     for (const prefix of ours.filter((one) => !wanted.includes(one))) await route('delete', prefix)
     this.#askedAt = now
     this.#seen = JSON.stringify(rejectedRoutes())
+  }
+
+  /** Nothing while the device is not there: that of a PPPoE session comes and goes with it. */
+  async #networkdStatus(): Promise<string> {
+    const device = `/sys/class/net/${this.#device}`
+    if (!existsSync(device)) return ''
+    const asked = output('networkctl', ['--json=short', 'status', this.#device])
+    return asked.catch((error: unknown) => {
+      if (existsSync(device)) throw error
+      return ''
+    })
   }
 
   /** Takes the routes back; an agent that ends without leaves them, and they do no harm. */

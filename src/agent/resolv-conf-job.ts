@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { parsePppSession } from '../router/ppp-session.ts'
 import type { AgentConfig } from '../router/render/agent.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { linkDnsServers, renderResolvConf } from './resolv-conf.ts'
@@ -10,7 +11,7 @@ export class ResolvConfJob {
   readonly #config: AgentConfig
   readonly #path: string
   readonly #links: string
-  readonly #watch: DirectoryWatch
+  readonly #watches: readonly DirectoryWatch[]
   #fallback: readonly string[] = []
 
   /** `links` is networkd's folder of link states, /run/systemd/netif/links. */
@@ -18,12 +19,14 @@ export class ResolvConfJob {
     this.#config = config
     this.#path = path
     this.#links = links
-    this.#watch = new DirectoryWatch(links, poke)
+    const { session } = config.wan
+    const folders = [links, ...(session === undefined ? [] : [dirname(session)])]
+    this.#watches = folders.map((folder) => new DirectoryWatch(folder, poke))
   }
 
   async run(): Promise<void> {
-    await this.#watch.ensure()
-    this.#fallback = this.#config.wan.dns ?? (await this.#dhcpServers()) ?? this.#fallback
+    for (const watch of this.#watches) await watch.ensure()
+    this.#fallback = this.#config.wan.dns ?? (await this.#learnedServers()) ?? this.#fallback
     await mkdir(dirname(this.#path), { recursive: true })
     const { resolver, domain } = this.#config
     await writeAtomic(
@@ -38,7 +41,15 @@ export class ResolvConfJob {
   }
 
   close(): void {
-    this.#watch.close()
+    for (const watch of this.#watches) watch.close()
+  }
+
+  /** What pppd was told, then what networkd was; undefined while neither says anything: then the last ones known stay. */
+  async #learnedServers(): Promise<string[] | undefined> {
+    const { session } = this.#config.wan
+    const found = session === undefined ? [] : await sessionServers(session)
+    const servers = await this.#dhcpServers()
+    return found.length > 0 ? [...found, ...(servers ?? [])] : servers
   }
 
   /** Undefined while networkd says nothing about the link (it restarts): then the last ones known stay. */
@@ -48,4 +59,8 @@ export class ResolvConfJob {
     if (!/^\d+$/.test(index)) return undefined
     return readFile(`${this.#links}/${index}`, 'utf8').then(linkDnsServers, () => undefined)
   }
+}
+
+async function sessionServers(file: string): Promise<readonly string[]> {
+  return parsePppSession(await readFile(file, 'utf8').catch(() => ''))?.dns ?? []
 }

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withFileLock } from '../lib/file-lock.ts'
 import { run } from '../lib/run.ts'
+import { shellQuote } from '../lib/shell-quote.ts'
 import { cacheRoot } from './cache.ts'
 import { aptNetworkSettings, ensurePackages, trixieSources } from './debian.ts'
 
@@ -237,10 +238,6 @@ async function writeRuntime(session: string): Promise<void> {
 /** A mount as the OCI runtime specification writes it. */
 function bind(source: string, destination: string, access: 'ro' | 'rw') {
   return { destination, type: 'bind', source, options: ['rbind', access, 'rprivate'] }
-}
-
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 /** The engine's groups outlive it, one in each cgroup v1 hierarchy; rmdir(2) takes only those with no process. */

@@ -13,7 +13,7 @@ describe('examples', () => {
     expect(loaded.ok ? loaded.warnings : loaded.issues).toEqual([])
   })
 
-  it.each(['home.yaml', 'office.yaml'])('%s names its schema for editors', (name) => {
+  it.each(['home.yaml', 'office.yaml', 'pppoe.yaml'])('%s names its schema for editors', (name) => {
     const [first] = readFileSync(join(FOLDER, name), 'utf8').split('\n')
     expect(first).toBe('# yaml-language-server: $schema=../docs/router.schema.json')
   })

@@ -51,6 +51,21 @@ describe('init --yes', () => {
     expect(loaded.ok && loaded.router.networks[0]).toMatchObject({ device: 'br-home', bridged: true })
   })
 
+  it('writes a WAN with PPPoE, whatever the user name', async () => {
+    const file = join(folder, 'router.yaml')
+    for (const username of ['user@isp.example', '0123', 'a: "b" # c', "null '\\"]) {
+      expect(await init('--wan', 'eth7', '--lan', 'eth8', '--pppoe', username, '-o', file, '--force')).toBe(0)
+      const loaded = await loadRouter(file)
+      expect(loaded.ok && loaded.router.wan).toMatchObject({
+        device: 'ppp-wan',
+        member: { device: 'eth7' },
+        config: { mode: 'pppoe', username, password_file: '/etc/sekisho/secrets/pppoe' },
+      })
+    }
+    expect(await init('--wan', 'eth7', '--lan', 'eth8', '--pppoe', ' x', '-o', `${file}.2`)).toBe(1)
+    expect(readdirSync(folder)).toEqual(['router.yaml'])
+  })
+
   it('keeps an existing file unless forced', async () => {
     const file = join(folder, 'router.yaml')
     writeFileSync(file, 'mine')

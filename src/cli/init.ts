@@ -7,8 +7,8 @@ import { Command } from 'commander'
 import type { z } from 'zod'
 import { formatIssues } from '../config/format.ts'
 import { randomUla } from '../config/random-ula.ts'
-import { HostLabel, Ipv4Cidr } from '../config/schema.ts'
-import { freeAddress, starterText } from '../config/starter.ts'
+import { HostLabel, Ipv4Cidr, PppUsername } from '../config/schema.ts'
+import { freeAddress, PASSWORD_FILE, starterText } from '../config/starter.ts'
 import { validate } from '../config/validate.ts'
 import { parseCidr } from '../lib/ip.ts'
 import { MODULES } from '../modules.ts'
@@ -17,6 +17,7 @@ import { routerFile } from './report.ts'
 
 interface InitOptions {
   readonly wan?: string
+  readonly pppoe?: string
   readonly lan?: readonly string[]
   readonly hostname?: string
   readonly timezone?: string
@@ -28,6 +29,8 @@ interface InitOptions {
 
 interface Answers {
   readonly wan: string
+  /** For PPPoE. */
+  readonly username?: string | undefined
   readonly lan: readonly string[]
   readonly hostname: string
   readonly timezone: string
@@ -39,6 +42,7 @@ export function initCommand(): Command {
   return new Command('init')
     .description('ask which port is which and write a commented router.yaml')
     .option('--wan <port>', 'the port that faces the Internet')
+    .option('--pppoe <username>', 'the provider connects by PPPoE, with this user name')
     .option('--lan <port...>', 'the ports of the home network; several are bridged')
     .option('--hostname <name>', "the router's name")
     .option('--timezone <zone>', 'IANA time zone, like Europe/Paris')
@@ -75,7 +79,8 @@ async function init(file: string, options: InitOptions): Promise<number> {
         process.stderr.write(`warning: this machine has no port ${name}\n`)
     }
     await write(file, body, options.force === true)
-    process.stdout.write(`wrote ${file}; next: sekisho check, sekisho plan, sekisho apply\n`)
+    const first = answers.username === undefined ? '' : `the password into ${PASSWORD_FILE}, chmod 400, `
+    process.stdout.write(`wrote ${file}; next: ${first}sekisho check, sekisho plan, sekisho apply\n`)
     return 0
   } catch (error) {
     if (!(error instanceof Refused) && !(error instanceof Error && 'syscall' in error)) throw error
@@ -93,10 +98,13 @@ function fromOptions(options: InitOptions, ports: readonly HostPort[]): Answers 
         : 'none was found here'
     throw new Refused(`--yes needs the ports. Fix: say --wan PORT --lan PORT (${have})`)
   }
-  return { ...defaults(options, wan), wan, lan }
+  return { ...defaults(options, wan), wan, lan, username: options.pppoe }
 }
 
-function defaults(options: InitOptions, wan: string | undefined): Omit<Answers, 'wan' | 'lan'> {
+function defaults(
+  options: InitOptions,
+  wan: string | undefined,
+): Pick<Answers, 'hostname' | 'timezone' | 'address'> {
   const name = hostname().split('.')[0]?.toLowerCase() ?? ''
   const usable = HostLabel.safeParse(name).success && name !== 'localhost' && name !== 'debian'
   return {
@@ -133,6 +141,8 @@ async function ask(options: InitOptions, ports: readonly HostPort[]): Promise<An
       await select({ message: 'Which port faces the Internet (modem, ONU)?', options: ports.map(choice) }),
     )
   if (wan === undefined) return undefined
+  const username = options.pppoe ?? (await askUsername())
+  if (username === undefined) return undefined
   const rest = ports.filter((port) => port.name !== wan)
   const lan =
     options.lan ??
@@ -174,7 +184,22 @@ async function ask(options: InitOptions, ports: readonly HostPort[]): Promise<An
   )
   if (!sure) return undefined
   outro('One file says it all from here on.')
-  return { wan, lan, hostname: name, timezone, address }
+  return { wan, ...(username !== '' && { username }), lan, hostname: name, timezone, address }
+}
+
+/** The provider's user name, empty for none; undefined when the question was cancelled. */
+async function askUsername(): Promise<string | undefined> {
+  const how = given(
+    await select({
+      message: 'How does the provider connect you?',
+      options: [
+        { value: 'dhcp', label: 'by itself (DHCP)' },
+        { value: 'pppoe', label: 'with a user name and a password (PPPoE)' },
+      ],
+    }),
+  )
+  if (how === undefined || how === 'dhcp') return how && ''
+  return given(await text({ message: 'The user name?', validate: refuse(PppUsername) }))
 }
 
 /** The answer, or undefined when the question was cancelled (clack gives a symbol then). */

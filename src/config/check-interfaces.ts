@@ -1,11 +1,12 @@
 import type { Draft, DraftMember } from './draft.ts'
 import type { Finding } from './finding.ts'
+import { PPP_DEVICE } from './schema.ts'
 
 interface Use extends DraftMember {
   readonly owner: string
 }
 
-/** Devices the kernel, Docker or apply makes (router/health/), and names that sysctl takes for all devices. */
+/** Devices the kernel, Docker, pppd or apply makes (router/health/), and names that sysctl takes for all devices. */
 const NOT_PORTS: ReadonlySet<string> = new Set([
   'lo',
   'all',
@@ -14,6 +15,7 @@ const NOT_PORTS: ReadonlySet<string> = new Set([
   'bonding_masters',
   'sekisho-a',
   'sekisho-b',
+  PPP_DEVICE,
 ])
 
 /** Ports, VLANs and bridges: each device has one place. An untagged and a tagged network may share a port. */

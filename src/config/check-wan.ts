@@ -9,6 +9,7 @@ export function checkWan(draft: Draft): Finding[] {
   const { wan } = draft
   const findings: Finding[] = []
   if (wan.mac) findings.push(...macProblem(wan.mac))
+  if (wan.mode === 'pppoe') return [...findings, ...checkPppoeMtu(wan)]
   if (wan.mtu && wan.mtu.value > 1500 && wan.mtu.value <= 9000) {
     findings.push({
       path: wan.mtu.path,
@@ -19,6 +20,20 @@ export function checkWan(draft: Draft): Finding[] {
   }
   if (wan.mode === 'dhcp') return findings
   return [...findings, ...checkStatic4(wan), ...checkDns(draft), ...checkStatic6(draft)]
+}
+
+/** The longest packet of a session: Ethernet's 1500 bytes less PPPoE's header and PPP's (RFC 2516 section 7). */
+const PPPOE_MTU = 1492
+
+function checkPppoeMtu({ mtu }: DraftWan): Finding[] {
+  if (mtu === undefined || mtu.value <= PPPOE_MTU || mtu.value > 9000) return []
+  const { path, value } = mtu
+  if (value > 1500) {
+    const message = `${value} bytes do not fit a PPPoE session, which carries 1500 at most`
+    return [{ path, message, fix: `remove the line for ${PPPOE_MTU}` }]
+  }
+  const message = `${value} bytes need a port, a modem and a provider that pass frames of ${value + 8} (RFC 4638)`
+  return [{ path, message, fix: `remove the line for ${PPPOE_MTU}, unless all do`, severity: 'warning' }]
 }
 
 function checkStatic4({ address, gateway }: DraftWan): Finding[] {

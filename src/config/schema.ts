@@ -105,6 +105,20 @@ export const PortRange = z
   })
 export type PortRange = z.output<typeof PortRange>
 
+/** The device of a PPPoE session: it has the WAN's addresses, the port has none. */
+export const PPP_DEVICE = 'ppp-wan'
+
+/** What goes into a text field of PPP or PPPoE as it is. */
+function pppText(noun: string, example: string): z.ZodString {
+  return z
+    .string()
+    .max(128)
+    .regex(/^[!-~](?:[ -~]*[!-~])?$/, `${noun} (1 to 128 letters, digits and signs of ASCII)`)
+    .meta({ examples: [example] })
+}
+
+export const PppUsername = pppText('a user name', 'user@isp.example')
+
 /** An absolute path of a file on the router that holds a secret or a key: never its content. */
 export const FilePath = z.string().regex(/^\/[^\0\n]*$/, 'an absolute path, like /etc/sekisho/secrets/key')
 
@@ -205,6 +219,36 @@ export const WanConfig = z.discriminatedUnion('mode', [
     prefix6: Ipv6Cidr.optional().describe(
       'IPv6 prefix routed to us, for the networks; needs address6 and gateway6',
     ),
+  }),
+  z.strictObject({
+    mode: z.literal('pppoe'),
+    ...wanCommon,
+    username: PppUsername.describe('The user name that the provider gave'),
+    password_file: FilePath.describe(
+      'A file on the router with the password on its first line, readable by root alone',
+    ).meta({ examples: ['/etc/sekisho/secrets/pppoe'] }),
+    service_name: pppText('a service name', 'internet')
+      .optional()
+      .describe('Ask for this PPPoE service only; most providers want none'),
+    ac_name: pppText('the name of an access concentrator', 'bras1')
+      .optional()
+      .describe('Talk to this access concentrator only'),
+    lcp_echo_secs: z
+      .int()
+      .min(1)
+      .max(300)
+      .default(10)
+      .describe('The provider is asked for a sign of life this often'),
+    lcp_echo_failures: z
+      .int()
+      .min(2)
+      .max(30)
+      .default(3)
+      .describe('The session is given up after so many unanswered signs, and built anew'),
+    ipv6: z
+      .enum(['auto', 'off'])
+      .default('auto')
+      .describe('auto: IPv6CP, router advertisements and DHCPv6-PD; off: none'),
   }),
 ])
 export type WanConfig = z.output<typeof WanConfig>

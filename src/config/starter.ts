@@ -7,6 +7,8 @@ export interface Starter {
   readonly timezone: string
   readonly ula: string
   readonly wan: string
+  /** The provider's user name for PPPoE; absent for DHCP. */
+  readonly username?: string | undefined
   /** Ports of the home network. */
   readonly lan: readonly string[]
   /** The router's address with its prefix length: "10.0.0.1/24". */
@@ -16,7 +18,7 @@ export interface Starter {
 
 /** A commented router.yaml. The values are not judged here: `validate` the result. */
 export function starterText(starter: Starter): string {
-  const { hostname, timezone, ula, wan, lan, address, modules } = starter
+  const { hostname, timezone, ula, wan, username, lan, address, modules } = starter
   const width = Math.max(0, ...modules.map(({ name }) => name.length))
   return `# The whole configuration of this router. After a change: sekisho check, sekisho plan, sekisho apply.
 # For an editor that completes and checks: sekisho schema > router.schema.json, and as the first line here
@@ -29,7 +31,7 @@ timezone: ${scalar(timezone)}
 ula_prefix: ${ula}
 
 wan:
-  mode: dhcp # or static, with address, gateway and dns
+${wanMode(username)}
   interface: ${scalar(wan)}
 
 # Each network is a zone: it reaches the Internet, and not the other networks.
@@ -59,6 +61,18 @@ networks:
 
 modules:
 ${modules.map(({ name, summary }) => `  ${`${name}: {}`.padEnd(width + 4)} # ${oneLine(summary)}\n`).join('')}`
+}
+
+/** Where the starter says that the password is. */
+export const PASSWORD_FILE = '/etc/sekisho/secrets/pppoe'
+
+function wanMode(username: string | undefined): string {
+  if (username === undefined)
+    return '  mode: dhcp # or static, with address, gateway and dns; or pppoe, with username and password_file'
+  return `  mode: pppoe
+  username: ${scalar(username)}
+  password_file: ${PASSWORD_FILE} # the password is its first line; chmod 400
+  # mtu_bytes: 1454 # when the provider says so`
 }
 
 /** The first network of a few usual ones that touches none of `taken`. */

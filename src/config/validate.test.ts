@@ -85,7 +85,7 @@ modules:
       '2:1 hostnam: unknown key "hostnam"',
       '3:11 timezone: there is no time zone "asia/tokyo"',
       '4:13 ula_prefix: address bits are set after the /48',
-      '6:9 wan.mode: "dchp" is not dhcp or static',
+      '6:9 wan.mode: "dchp" is not dhcp, static or pppoe',
       '8:14 wan.mtu_bytes: 100 is less than 1280',
       '10:3 networks.home.subnet_id: several networks need a fixed subnet_id each: IPv6 prefixes and leases hang on it, whatever the order',
       '11:24 networks.home.interfaces.1: eth0 is used twice: by wan too',
@@ -188,6 +188,30 @@ modules: { "ケア": {}, keaa: {} }
       '3:136 wan.prefix6: address bits are set after the /60',
     ])
     expect(wan(`${six}, ipv6: off`)).toEqual(['3:133 wan.ipv6: ipv6 is off and address6, gateway6 given'])
+  })
+
+  it('judges a WAN with PPPoE', () => {
+    const wan = (rest: string) => found(file({ wan: `{ mode: pppoe, interface: eth0, ${rest} }` }))
+    const user = 'username: u@isp.example, password_file: /etc/sekisho/secrets/pppoe'
+    expect(wan(user)).toEqual([])
+    expect(wan(`${user}, mtu_bytes: 1454, service_name: the internet, lcp_echo_secs: 5`)).toEqual([])
+    expect(wan(`${user}, mtu_bytes: 1500`)).toEqual([
+      '3:117 wan.mtu_bytes: 1500 bytes need a port, a modem and a provider that pass frames of 1508 (RFC 4638) (warning)',
+    ])
+    expect(wan(`${user}, mtu_bytes: 1501`)).toEqual([
+      '3:117 wan.mtu_bytes: 1501 bytes do not fit a PPPoE session, which carries 1500 at most',
+    ])
+    expect(wan('username: u@isp.example, password: secret')).toEqual([
+      '3:1 wan.password_file: "password_file" is missing',
+      '3:63 wan.password: unknown key "password"',
+    ])
+    expect(wan('username: "a\\nplugin x.so", password_file: secret')).toEqual([
+      '3:48 wan.username: "a\\nplugin x.so" is not a user name',
+      '3:81 wan.password_file: "secret" is not an absolute path',
+    ])
+    expect(found(file({ networks: '  home: { interfaces: [ppp-wan], address: 10.0.0.1/24 }' }))).toEqual([
+      '5:25 networks.home.interfaces.0: ppp-wan is no network port',
+    ])
   })
 
   it('keeps every device in one place', () => {

@@ -14,7 +14,7 @@ import { ATTACKER_CABLE, CLIENTS, ROUTER_CABLES, SIMPLE_HOSTS, type SimpleHost }
 export async function buildNamespaces(
   places: Places,
   recipe: string,
-  trees: LabState['trees'],
+  made: Pick<LabState, 'trees' | 'vm'>,
 ): Promise<{ lab: Lab; stay: () => void }> {
   await mkdir(places.disk, { recursive: true, mode: 0o700 })
   const { root, parent, machineCgroups, stay } = await startRoot(places)
@@ -24,7 +24,7 @@ export async function buildNamespaces(
     root,
     parent,
     recipe,
-    trees,
+    ...made,
     machineCgroups,
     hosts: {},
   }
@@ -32,7 +32,7 @@ export async function buildNamespaces(
   await writeState(places, state)
   const numbers: Partial<Record<SimpleHost, number>> = {}
   for (const name of SIMPLE_HOSTS) {
-    numbers[name] = await startHost(root, name, trees.hosts, join(places.disk, `${name}.log`))
+    numbers[name] = await startHost(root, name, made.trees.hosts, join(places.disk, `${name}.log`))
   }
   for (const name of SIMPLE_HOSTS)
     await waitForTree(state, numbers[name] ?? 0, join(places.disk, `${name}.log`))
@@ -54,7 +54,7 @@ export async function buildNamespaces(
 
 /** Gives the provider, the attacker and the clients their life. Returns the signed root's trust anchor and hints. */
 export async function startHosts(lab: Lab): Promise<TrustFiles> {
-  const trust = await setUpIsp(lab.isp)
+  const trust = await setUpIsp(lab.isp, lab.state.vm?.zones)
   await setUpAttacker(lab.attacker)
   for (const name of CLIENTS) await startClient(lab.host(name), lab.state.root, lab.state.hosts[name] ?? 0)
   return trust

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { Host } from './host.ts'
 import { SERVERS } from './topology.ts'
 import { parentOf, providerResolverConfig, rootHints, ZONES, type Zone, zoneText } from './zones.ts'
@@ -29,6 +30,15 @@ export async function prepareZones(isp: Host): Promise<TrustFiles> {
   await isp.writeFile(`${FOLDER}/root.hints`, hints)
   await isp.writeFile(`${FOLDER}/resolver.conf`, providerResolverConfig())
   return { anchor, hints }
+}
+
+/** Takes zones that `prepareZones` signed for another lab: `archive` is a tar of its folder. */
+export async function restoreZones(isp: Host, archive: string): Promise<TrustFiles> {
+  await isp.execOk(['sh', '-c', 'mkdir -p "$1" && tar -x -C "$1"', 'restore', FOLDER], {
+    input: await readFile(archive),
+  })
+  const read = (name: string) => isp.execOk(['cat', `${FOLDER}/${name}`])
+  return { anchor: await read('root.key'), hints: await read('root.hints') }
 }
 
 async function signZone(

@@ -29,17 +29,39 @@ export interface Capture {
   stop(options?: { readonly settleMs?: number }): Promise<string[]>
 }
 
-const DIE_WITH_US = ['setpriv', '--pdeathsig=KILL', '--']
+export const DIE_WITH_US = ['setpriv', '--pdeathsig=KILL', '--']
 const CLEAN_ENVIRONMENT = ['env', '-i', '-C', '/root']
+
+/** The command in a login's environment, and nothing of ours. */
+export function loginCommand(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): readonly string[] {
+  const environment = {
+    HOME: '/root',
+    USER: 'root',
+    LOGNAME: 'root',
+    SHELL: '/bin/bash',
+    LANG: 'C.UTF-8',
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    ...(process.env.TERM === undefined ? {} : { TERM: process.env.TERM }),
+    ...env,
+  }
+  return [
+    ...CLEAN_ENVIRONMENT,
+    ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
+    ...argv,
+  ]
+}
 
 /** One machine of the lab, simple host or router, seen from the tests: it runs commands and captures packets. */
 export class Host {
-  readonly name: HostName
+  readonly name: HostName | 'bras'
   readonly #root: ProcessId
   readonly #process: () => number
 
   /** `process` gives the number, within the lab, of a process in the host's namespaces: a reboot changes it. */
-  constructor(name: HostName, root: ProcessId, process: () => number) {
+  constructor(name: HostName | 'bras', root: ProcessId, process: () => number) {
     this.name = name
     this.#root = root
     this.#process = process
@@ -50,23 +72,11 @@ export class Host {
     argv: readonly string[],
     options: { readonly env?: Readonly<Record<string, string>> } = {},
   ): string[] {
-    const environment = {
-      HOME: '/root',
-      USER: 'root',
-      LOGNAME: 'root',
-      SHELL: '/bin/bash',
-      LANG: 'C.UTF-8',
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      ...(process.env.TERM === undefined ? {} : { TERM: process.env.TERM }),
-      ...options.env,
-    }
     return [
       ...enterProcess(this.#root, this.#process()),
       // When this process is killed, and nsenter with it, the command is not to stay.
       ...DIE_WITH_US,
-      ...CLEAN_ENVIRONMENT,
-      ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
-      ...argv,
+      ...loginCommand(argv, options.env),
     ]
   }
 
@@ -90,8 +100,11 @@ export class Host {
 
   spawn(argv: readonly string[]): Running {
     const [file = '', ...args] = this.command(argv)
-    return follow(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+    return follow(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }), this.interrupts)
   }
+
+  /** Who is to be interrupted when a command is to end: what the process that we started began, or that itself. */
+  protected readonly interrupts: 'children' | 'itself' = 'children'
 
   /** Captures packets on an interface with tcpdump; it is running when this resolves. */
   async capture(port: string, filter = '', options: readonly string[] = ['-e']): Promise<Capture> {
@@ -118,7 +131,7 @@ export class Host {
   }
 }
 
-function follow(child: ChildProcess): Running {
+function follow(child: ChildProcess, interrupts: 'children' | 'itself'): Running {
   let said = ''
   const listeners = new Set<() => void>()
   for (const stream of [child.stdout, child.stderr]) {
@@ -154,7 +167,7 @@ function follow(child: ChildProcess): Running {
     },
     async stop() {
       if (child.pid !== undefined && !ended) {
-        killTree(child.pid, 'SIGINT', { self: false })
+        killTree(child.pid, 'SIGINT', { self: interrupts === 'itself' })
         const end = setTimeout(() => killTree(child.pid ?? 0, 'SIGKILL'), 2000)
         await done
         clearTimeout(end)

@@ -1,4 +1,4 @@
-import { prepareZones, type TrustFiles } from './dns-servers.ts'
+import { prepareZones, restoreZones, type TrustFiles } from './dns-servers.ts'
 import { Host } from './host.ts'
 import { startService } from './namespaces.ts'
 import type { ProcessId } from './process-id.ts'
@@ -64,8 +64,11 @@ export class Isp extends Host {
   }
 }
 
-/** Sets up addresses, writes every configuration and starts all services. Returns the signed root's files. */
-export async function setUpIsp(isp: Isp): Promise<TrustFiles> {
+/**
+ * Sets up addresses, writes every configuration and starts all services; `zones` is an archive of zones that were signed
+ * before. Returns the signed root's files.
+ */
+export async function setUpIsp(isp: Isp, zones?: string): Promise<TrustFiles> {
   // Its addresses serve at once: nobody else has them.
   const sysctls = [
     'net.ipv4.ip_forward=1',
@@ -74,7 +77,7 @@ export async function setUpIsp(isp: Isp): Promise<TrustFiles> {
   ]
   await isp.execOk(['sysctl', '-qw', ...sysctls])
   await isp.execOk(['ip', '-batch', '-'], { input: linkCommands() })
-  const trust = await prepareZones(isp)
+  const trust = await (zones === undefined ? prepareZones(isp) : restoreZones(isp, zones))
   await isp.writeFile('/etc/kea/isp-dhcp4.json', JSON.stringify(dhcp4Config(), null, 2))
   await isp.writeFile('/etc/kea/isp-dhcp6.json', JSON.stringify(dhcp6Config(), null, 2))
   await isp.writeFile(ROUTE_SCRIPT, routeScript, '0755')

@@ -10,12 +10,13 @@ import { isAlive } from './process-id.ts'
 import { type RestartOptions, RouterMachine } from './router-machine.ts'
 import { type LabState, readState } from './state.ts'
 import { type Client, type HostName, ROUTER_CABLES, type SimpleHost, WAN } from './topology.ts'
+import { VmMachine } from './vm/vm-machine.ts'
 
 /** A running lab. Nothing here starts or ends it: see up.ts and down.ts. */
 export class Lab {
   readonly places: Places
   readonly state: LabState
-  readonly router: RouterMachine
+  readonly router: RouterMachine | VmMachine
   readonly isp: Isp
   readonly attacker: Host
   readonly laptop: Host
@@ -25,7 +26,8 @@ export class Lab {
   constructor(places: Places, state: LabState) {
     this.places = places
     this.state = state
-    this.router = new RouterMachine(places, state)
+    this.router =
+      state.vm === undefined ? new RouterMachine(places, state) : new VmMachine(places, state, state.vm)
     this.isp = new Isp(state.root, processOf(state, 'isp'))
     const simple = (name: SimpleHost) => {
       const process = processOf(state, name)
@@ -43,11 +45,15 @@ export class Lab {
 
   /** Pulls the cable between the router and a client, or the provider: the router's port loses its carrier. */
   async unplug(name: Client | 'isp'): Promise<void> {
-    await this.host(name).execOk(['ip', 'link', 'set', cableOf(name).far.port, 'down'])
+    const { near, far } = cableOf(name)
+    await this.host(name).execOk(['ip', 'link', 'set', far.port, 'down'])
+    if (this.router instanceof VmMachine) await this.router.setCarrier(near.port, false)
   }
 
   async plug(name: Client | 'isp'): Promise<void> {
-    await this.host(name).execOk(['ip', 'link', 'set', cableOf(name).far.port, 'up'])
+    const { near, far } = cableOf(name)
+    if (this.router instanceof VmMachine) await this.router.setCarrier(near.port, true)
+    await this.host(name).execOk(['ip', 'link', 'set', far.port, 'up'])
   }
 
   /** Makes a client ask for its lease at once instead of at half of its time. */

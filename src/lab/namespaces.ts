@@ -114,7 +114,8 @@ export async function startMachine(options: {
   return startInRoot(options.root, options.log, command)
 }
 
-async function startInRoot(root: ProcessId, log: string, command: readonly string[]): Promise<number> {
+/** Starts a program in the background of the lab's own namespaces. Returns its number there. */
+export async function startInRoot(root: ProcessId, log: string, command: readonly string[]): Promise<number> {
   const line = await runOk([...enterRoot(root), 'bash', script('service.sh'), log, ...command])
   return Number(line.trim())
 }

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { LabState } from './state.ts'
 
 /** Names what a running lab was made from: its trees and this folder's files. A lab of another recipe is stale. */
-export function labRecipe(trees: LabState['trees']): string {
-  const hash = createHash('sha256').update(JSON.stringify(trees))
-  for (const name of readdirSync(import.meta.dirname).sort()) {
-    if (!/\.(ts|sh)$/.test(name) || name.endsWith('.test.ts')) continue
+export function labRecipe(made: Pick<LabState, 'trees' | 'vm'>): string {
+  const hash = createHash('sha256').update(JSON.stringify([made.trees, made.vm]))
+  for (const name of readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!/\.(ts|sh|pl)$/.test(name) || name.endsWith('.test.ts')) continue
     hash.update(name).update(readFileSync(join(import.meta.dirname, name)))
   }
   return hash.digest('hex').slice(0, 16)

@@ -4,6 +4,7 @@ type Progress = (line: string) => void
 
 /** What a Debian 13 server has after the installer, and what our README asks for: SSH, rsyslog, Docker. */
 const ROUTER_PACKAGES = [
+  'apparmor',
   'bind9-dnsutils',
   'bzip2',
   'ca-certificates',
@@ -19,6 +20,7 @@ const ROUTER_PACKAGES = [
   'lsof',
   'nftables',
   'openssh-server',
+  'ppp',
   'rsyslog',
   'systemd-sysv',
   'systemd-timesyncd',

@@ -3,6 +3,14 @@ import { join } from 'node:path'
 import type { Places } from './places.ts'
 import type { ProcessId } from './process-id.ts'
 import type { SimpleHost } from './topology.ts'
+import type { Kernel } from './vm/kernel.ts'
+
+export interface VmParts {
+  readonly disk: string
+  readonly kernel: Kernel
+  /** The provider's signed zones, when the disk's router trusts their keys already: an archive of /srv/dns. */
+  readonly zones?: string
+}
 
 /** What `lab up` leaves for later commands; process numbers inside are those of the lab's own namespace. */
 export interface LabState {
@@ -17,6 +25,8 @@ export interface LabState {
   readonly trees: { readonly router: string; readonly hosts: string }
   /** Files to write a pid into, so that the router machine gets its own cgroups. */
   readonly machineCgroups: readonly string[]
+  /** When the router is a virtual machine: the disk that its own begins as, and its kernel. */
+  readonly vm?: VmParts
   readonly hosts: Readonly<Partial<Record<SimpleHost, number>>>
   /** Content hash of the bundle installed on the router, when it is. */
   readonly bundle?: string

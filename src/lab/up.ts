@@ -12,6 +12,7 @@ import { labPlaces, type Places } from './places.ts'
 import { labRecipe } from './recipe.ts'
 import { hostsRootfs, routerRootfs } from './rootfs.ts'
 import { hold, labChecks } from './verify.ts'
+import { routerParts, treeParts } from './vm/parts.ts'
 
 /** On the building machine: the machine's container, network tools, and what runs them. */
 const TOOLS = ['mmdebstrap', 'systemd-container', 'iproute2', 'util-linux', 'procps', 'kmod']
@@ -29,13 +30,20 @@ export interface UpOptions {
   readonly onProgress: (line: string) => void
   /** Stop before installing: a Debian machine that never saw Sekisho. */
   readonly bare?: boolean
+  /** The router machine as a virtual one, with a kernel of its own, instead of a container. */
+  readonly vm?: boolean
 }
 
 /**
  * Brings the lab up, or checks one that is up and brings its router to this checkout's state. Resolves when
  * everything in verify.ts holds; when it throws after the router has booted, the lab stays for inspection.
  */
-export async function up({ places = labPlaces(), onProgress, bare = false }: UpOptions): Promise<Lab> {
+export async function up({
+  places = labPlaces(),
+  onProgress,
+  bare = false,
+  vm = false,
+}: UpOptions): Promise<Lab> {
   if (process.getuid?.() !== 0)
     throw new Error('the lab makes namespaces and boots a machine. Fix: run it as root')
   await ensurePackages(TOOLS, onProgress)
@@ -46,13 +54,19 @@ export async function up({ places = labPlaces(), onProgress, bare = false }: UpO
     hostsRootfs((line) => onProgress(`hosts tree: ${line}`)),
     bare ? undefined : ensureBundle((line) => onProgress(`bundle: ${line}`)),
   ])
-  const trees = { router, hosts }
+  const onVm = (line: string) => onProgress(`virtual machine: ${line}`)
+  const parts = !vm
+    ? undefined
+    : bundle === undefined
+      ? await treeParts('lab-vm-bare', router, onVm)
+      : await routerParts(router, bundle, up, onVm)
+  const made = { trees: { router, hosts }, ...(parts && { vm: parts }) }
   return withFileLock(
     places.lock,
     async () => {
-      const recipe = labRecipe(trees)
+      const recipe = labRecipe(made)
       const lab =
-        (await reusable(places, recipe, onProgress)) ?? (await create(places, recipe, trees, onProgress))
+        (await reusable(places, recipe, onProgress)) ?? (await create(places, recipe, made, onProgress))
       if (bundle === undefined) return lab
       await bringRouterUp(lab, bundle, onProgress)
       for (const check of labChecks(lab)) {
@@ -91,11 +105,11 @@ async function reusable(
 async function create(
   places: Places,
   recipe: string,
-  trees: Lab['state']['trees'],
+  made: Pick<Lab['state'], 'trees' | 'vm'>,
   onProgress: (line: string) => void,
 ): Promise<Lab> {
   if (await removeLab(places)) onProgress('removed what an earlier lab left')
-  const { lab, stay } = await buildNamespaces(places, recipe, trees)
+  const { lab, stay } = await buildNamespaces(places, recipe, made)
   onProgress(`lab ${places.id}: namespaces and cables`)
   // Interrupted, the lab goes at once; killed, it ends by itself and only its folders wait for the next command.
   const interrupted = () => {

@@ -15,7 +15,7 @@ export async function checkHostFiles(
   )
   const issues = await Promise.all(
     named.map(async ({ module, file }) => {
-      const found = await problem(file)
+      const found = await fileProblem(file)
       return found && { path: ['modules', module, ...file.key], ...found, severity: severity(onRouter) }
     }),
   )
@@ -26,7 +26,11 @@ function severity(onRouter: boolean): 'error' | 'warning' {
   return onRouter ? 'error' : 'warning'
 }
 
-async function problem({ path, secret }: HostFile): Promise<Pick<Issue, 'message' | 'fix'> | undefined> {
+/** What is wrong with a file of this machine. */
+export async function fileProblem({
+  path,
+  secret,
+}: HostFile): Promise<Pick<Issue, 'message' | 'fix'> | undefined> {
   const info = await stat(path).catch((error: NodeJS.ErrnoException) => error.code ?? 'unknown')
   // Somebody who may not look is not told that it is missing.
   if (info === 'EACCES') return undefined

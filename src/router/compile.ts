@@ -21,6 +21,7 @@ import { generatedHeader } from './render/header.ts'
 import { renderHostFiles, renderHostLinks } from './render/host-files.ts'
 import { renderNetworkd } from './render/networkd.ts'
 import { renderNft } from './render/nft.ts'
+import { renderPppoe } from './render/pppoe.ts'
 import { renderSysctl } from './render/sysctl.ts'
 import { renderUnits } from './render/units.ts'
 
@@ -192,15 +193,17 @@ function desiredState(
     coreFile('host/etc/tmpfiles.d/sekisho-modules.conf', renderTmpfiles(outputs)),
     ...renderNetworkd(router).map((file) => coreFile(file.path, file.text)),
     ...renderHostFiles(router).map((file) => coreFile(file.path, file.text)),
+    ...renderPppoe(router).map((file) => coreFile(file.path, file.text, file.mode)),
     ...coreUnits.map((unit) => coreFile(`host/etc/systemd/system/${unit.name}`, unit.text)),
   ]
   const files = [...core, ...[...outputs].flatMap(([owner, output]) => moduleFiles(owner, output))]
   const units: OwnedUnit[] = [
-    ...coreUnits.map(({ name, enable, watches }) => ({
+    ...coreUnits.map(({ name, enable, watches, reconnects }) => ({
       name,
       owner: CORE,
       enable: enable !== false,
       ...(watches && { watches }),
+      ...(reconnects && { reconnects }),
     })),
     ...[...outputs].flatMap(([owner, output]) =>
       (output.host?.units ?? []).map((unit) => ({ name: unit.name, owner, enable: unit.enable !== false })),
@@ -252,8 +255,8 @@ function outputOf(outputs: ReadonlyMap<string, ModuleOutput>, name: string): Mod
   return output
 }
 
-function coreFile(path: string, text: string): OwnedFile {
-  return { path, text, mode: 0o644, owner: CORE }
+function coreFile(path: string, text: string, mode = 0o644): OwnedFile {
+  return { path, text, mode, owner: CORE }
 }
 
 function moduleFiles(owner: string, output: ModuleOutput): OwnedFile[] {

@@ -39,6 +39,8 @@ export interface OwnedUnit {
   readonly enable: boolean
   /** Paths inside the generation whose change restarts it, beside its own text. */
   readonly watches?: readonly string[]
+  /** The WAN goes with it: starting it anew is a new connection to the provider. */
+  readonly reconnects?: true
 }
 
 /** A symlink on the host that leads elsewhere than into the generation: /etc/localtime, /etc/resolv.conf. */

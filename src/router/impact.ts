@@ -14,6 +14,7 @@ export function noticesOf(step: Step): readonly string[] {
         zone === 'wan' ? 'the WAN reconnects, which takes up to 5 s' : `${zone} pauses for about a second`,
       )
     case 'restart':
+      if (step.impact === 'reconnect') return ['the WAN reconnects, which takes some seconds']
       return ['it is back in about a second; nothing that forwards is touched']
     case 'compose':
       return Object.entries(step.pauses).map(([service, pause]) => `${service}: ${printable(pause)}`)
@@ -39,6 +40,8 @@ export function outcomeOf(steps: readonly Step[]): string {
     const names = zones.map((zone) => (zone === 'wan' ? 'the WAN' : zone)).join(', ')
     return `Connections over ${names} may pause for some seconds; what forwards elsewhere is not touched.`
   }
+  if (steps.some((step) => step.do === 'restart' && step.impact === 'reconnect'))
+    return 'The WAN reconnects, within some seconds; what forwards elsewhere is not touched.'
   if (steps.some((step) => step.impact === 'restart'))
     return steps.some((step) => step.do === 'firewall')
       ? 'Forwarding goes on without a pause; what restarts is away for a moment.'

@@ -45,11 +45,12 @@ export interface Network {
 
 export interface Wan {
   readonly config: WanConfig
-  /** Device that has the WAN address: the port, or "port.vlan". */
+  /** Device that has the WAN address: the port, "port.vlan", or the PPPoE session on it. */
   readonly device: string
+  /** The port that the cable is in, and the device that carries the WAN's frames. */
   readonly member: Member
   readonly ipv6: boolean
-  /** MTU in bytes; 1500 unless said otherwise. */
+  /** MTU in bytes; 1500 unless said otherwise, and 1492 of a PPPoE session. */
   readonly mtu: number
 }
 

@@ -1,5 +1,5 @@
 import { containerPool } from '../config/container-pool.ts'
-import type { NetworkConfig, RouterConfig, WanConfig } from '../config/schema.ts'
+import { type NetworkConfig, PPP_DEVICE, type RouterConfig, type WanConfig } from '../config/schema.ts'
 import {
   type Cidr,
   formatIp,
@@ -91,12 +91,14 @@ function sixtyFour(prefix: Prefix, id: number): { prefix: string; address: strin
 function wanOf(config: WanConfig): Wan {
   const { interface: port, vlan } = config
   const device = vlan === undefined ? port : `${port}.${vlan}`
+  const pppoe = config.mode === 'pppoe'
   return {
     config,
-    device,
+    device: pppoe ? PPP_DEVICE : device,
     member: { port, device, ...(vlan !== undefined && { vlan }) },
     ipv6: config.ipv6 === 'auto',
-    mtu: config.mtu_bytes ?? 1500,
+    // RFC 2516 section 7: the session's own header takes 8 of Ethernet's 1500.
+    mtu: config.mtu_bytes ?? (pppoe ? 1492 : 1500),
   }
 }
 

@@ -544,7 +544,7 @@ function unitSteps(inventory: Inventory, desired: DesiredState, files: readonly 
   )
   const starts = desired.units
     .filter((unit) => unit.enable)
-    .flatMap(({ name, owner, watches }): Step[] => {
+    .flatMap(({ name, owner, watches, reconnects }): Step[] => {
       const active = inventory.units[name]?.active === 'active'
       if (!active) return [{ do: 'start', unit: name, owner, impact: 'none', says: `starts ${name}` }]
       const touched =
@@ -552,8 +552,10 @@ function unitSteps(inventory: Inventory, desired: DesiredState, files: readonly 
         (watches ? watches.some((path) => changed.has(path)) : owner !== 'core' && owners.has(owner))
       const outdated = inventory.units[name]?.outdated === true
       if (!touched && !outdated) return []
-      const says = `restarts ${name}${outdated ? ', which runs the release before' : ''}`
-      return [{ do: 'restart', unit: name, ifActive: false, owner, impact: 'restart', says }]
+      const why = outdated ? ', which runs the release before' : ''
+      const impact = reconnects ? 'reconnect' : 'restart'
+      const says = `restarts ${name}${why}`
+      return [{ do: 'restart', unit: name, ifActive: false, owner, impact, says }]
     })
   const listed = [...desired.restarts, ...(inventory.current?.manifest.restarts ?? [])]
   const others = new Set(listed.filter((restart) => changed.has(restart.path)).map((restart) => restart.unit))

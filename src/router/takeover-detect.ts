@@ -1,9 +1,11 @@
 import type { Host } from './host.ts'
 import type { Listen } from './module.ts'
+import { sharesNetwork } from './process-network.ts'
 import type { TakeoverAction } from './takeover.ts'
 import { readTakeover, TAKEOVER_SAVED } from './takeover.ts'
 import { withoutDevices } from './takeover-ifupdown.ts'
 import { policyFindings } from './takeover-policy.ts'
+import { pppdBlockers } from './takeover-pppd.ts'
 
 export interface TakeoverQuery {
   /** Devices that our networkd files match. */
@@ -61,7 +63,7 @@ export async function detectTakeover(host: Host, query: TakeoverQuery): Promise<
   return {
     actions,
     lapsed: await lapsedActions(host, query),
-    blockers: [...blockers, ...sockets, ...policies.blockers],
+    blockers: [...blockers, ...sockets, ...policies.blockers, ...(await pppdBlockers(host, query.devices))],
   }
 }
 
@@ -237,18 +239,11 @@ async function clientActions(host: Host, devices: ReadonlySet<string>): Promise<
     const name = (words[0] ?? '').replace(/^.*\//, '').replace(/:$/, '')
     const device = words.find((word) => devices.has(word))
     if (!DHCP_CLIENTS.includes(name) || device === undefined) continue
-    // A container or a namespace may have a port of the same name.
-    if ((await networkOf(host, pid)) !== (await networkOf(host, 'self'))) continue
+    if (!(await sharesNetwork(host, pid))) continue
     const why = `networkd asks for the address of ${device} from now on`
     actions.push({ kind: 'stop-process', pid: Number(pid), name, why })
   }
   return actions
-}
-
-/** The network namespace of a process, as the kernel names it. */
-async function networkOf(host: Host, pid: string): Promise<string | undefined> {
-  const link = await host.stat(`/proc/${pid}/ns/net`).catch(() => undefined)
-  return link?.kind === 'link' ? link.target : undefined
 }
 
 /** Sockets on our ports whose holder we do not know how to set aside. */

@@ -12,12 +12,12 @@ afterEach(() => {
   for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })
 })
 
-function router(firewall: unknown = {}) {
+function router(firewall: unknown = {}, wan: object = { mode: 'dhcp' }) {
   return normalise(
     RouterConfig.parse({
       version: 1,
       hostname: 'gate',
-      wan: { mode: 'dhcp', interface: 'wan0' },
+      wan: { interface: 'wan0', ...wan },
       networks: {
         home: { interfaces: ['lan0', 'lan1'], address: '10.0.0.1/24' },
         guest: { interfaces: ['lan2'], address: '10.0.1.1/24', router_access: ['ping'] },
@@ -50,6 +50,14 @@ describe('wouldCut', () => {
     if (expected === undefined) expect(cut).toBeUndefined()
     else expect(cut).toMatch(expected)
   })
+})
+
+it('would cut a session on a port that gets PPPoE, and not one that came in by PPPoE', () => {
+  const wan = { mode: 'pppoe', username: 'u', password_file: '/p' }
+  const firewall = { allow: [{ from: 'wan', to: 'router', protocol: 'tcp', ports: [22] }] }
+  const session = { address: '198.51.100.10', port: 22 }
+  expect(wouldCut({ ...session, device: 'wan0' }, router(firewall, wan))).toMatch(/carries PPPoE alone/)
+  expect(wouldCut({ ...session, device: 'ppp-wan' }, router(firewall, wan))).toBeUndefined()
 })
 
 describe('findSshSession', () => {

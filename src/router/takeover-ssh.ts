@@ -46,9 +46,12 @@ export function wouldCut(session: SshSession, router: Router): string | undefine
   const where = `this SSH session comes in on ${address} (${device})`
   const { wan } = router
   if (device === wan.device || device === wan.member.port) {
+    const { config } = wan
+    if (config.mode === 'pppoe' && device !== wan.device)
+      return `${where}, the port of the WAN, which carries PPPoE alone from then on`
     const stays =
-      wan.config.mode === 'dhcp' ||
-      [wan.config.address, wan.config.address6 ?? ''].some((own) => own.split('/')[0] === address)
+      config.mode !== 'static' ||
+      [config.address, config.address6 ?? ''].some((own) => own.split('/')[0] === address)
     if (!stays) return `${where}, the WAN, which gets another address`
     return allowsSsh(router, 'wan', port) ? undefined : `${where}, the WAN, from where SSH is not let in`
   }

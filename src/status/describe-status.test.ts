@@ -44,6 +44,21 @@ it('has a line for each part, and marks what is wrong', () => {
 `)
 })
 
+it('says why there is no PPPoE session', () => {
+  const session = {
+    state: 'waiting',
+    problem: 'no access concentrator answered',
+    dns: [],
+    failures: 2,
+    retrySecs: 4,
+  } as const
+  expect(describeStatus({ ...STATUS, session })).toContain('!  PPPoE')
+  expect(describeStatus({ ...STATUS, session })).toContain(
+    'waiting         down: no access concentrator answered; tries again after 4 s\n',
+  )
+  expect(describeStatus({ ...STATUS, session: null })).toContain('sekisho-pppoe.service is not running')
+})
+
 it('says what the kernel had no room for', () => {
   const watchers = [
     {

@@ -1,4 +1,5 @@
 import { table } from '../lib/table.ts'
+import { describePppSession } from '../router/ppp-session.ts'
 import type { RouterStatus, WatcherStatus } from './status.ts'
 
 /** The status for people: a few aligned lines, what is wrong marked with "!". */
@@ -11,6 +12,11 @@ export function describeStatus(status: RouterStatus): string {
   const rows: string[][] = []
   for (const { zone, device, carrier, addresses } of status.links) {
     rows.push([mark(carrier), zone, device, carrier ? 'up' : 'no carrier', addresses.join(' ')])
+  }
+  const { session } = status
+  if (session !== undefined) {
+    const words = session === null ? 'sekisho-pppoe.service is not running' : describePppSession(session)
+    rows.push([mark(session?.state === 'up'), 'PPPoE', '', session?.state ?? 'down', words])
   }
   if (agent) {
     const ways = [agent.wan.defaultRoute4 && 'IPv4', agent.wan.defaultRoute6 && 'IPv6'].filter(Boolean)

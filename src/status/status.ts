@@ -6,6 +6,7 @@ import type { Router } from '../router/model.ts'
 import { observe } from '../router/observe.ts'
 import { PATHS } from '../router/paths.ts'
 import { plan } from '../router/plan.ts'
+import { PPP_SESSION, type PppSession, parsePppSession } from '../router/ppp-session.ts'
 
 export interface LinkStatus {
   /** "wan" or the network's name. */
@@ -85,6 +86,8 @@ export interface RouterStatus {
   readonly pendingSteps: number
   readonly firewall: 'loaded' | 'missing'
   readonly links: readonly LinkStatus[]
+  /** The PPPoE session; null while nobody works at it. Absent when the WAN is none. */
+  readonly session?: PppSession | null
   readonly services: readonly ServiceStatus[]
   /** What sekishod last said; null while it is not running. */
   readonly agent: z.output<typeof Agent> | null
@@ -121,6 +124,9 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     pendingSteps: plan(inventory, desired).steps.length,
     firewall,
     links,
+    ...(router.wan.config.mode === 'pppoe' && {
+      session: parsePppSession((await host.read(PPP_SESSION)) ?? '') ?? null,
+    }),
     services,
     agent,
     recorder,

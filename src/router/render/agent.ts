@@ -1,5 +1,6 @@
 import type { Router } from '../model.ts'
 import type { Provided } from '../module.ts'
+import { PPP_SESSION } from '../ppp-session.ts'
 
 /** What sekishod knows of router.yaml: /etc/sekisho/current/agent.json, read back by src/agent/config.ts. */
 export interface AgentConfig {
@@ -10,6 +11,8 @@ export interface AgentConfig {
     readonly device: string
     /** The provider's resolvers from the file; absent means what DHCP brings. */
     readonly dns?: readonly string[]
+    /** What becomes of the PPPoE session (see ppp-session.ts); absent without one. */
+    readonly session?: string
   }
   readonly networks: readonly {
     readonly name: string
@@ -61,6 +64,7 @@ function agentConfig(router: Router, provided: readonly Provided[]): AgentConfig
     wan: {
       device: router.wan.device,
       ...(router.wan.config.mode === 'static' ? { dns: router.wan.config.dns } : {}),
+      ...(router.wan.config.mode === 'pppoe' ? { session: PPP_SESSION } : {}),
     },
     networks: router.networks.map((network) => ({
       name: network.name,

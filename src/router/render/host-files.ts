@@ -4,6 +4,7 @@ import { PATHS } from '../paths.ts'
 import { renderBootScript, renderFirewallScript, renderLockdown } from './boot-scripts.ts'
 import { generatedHeader } from './header.ts'
 import type { RenderedFile } from './networkd.ts'
+import { pppoeTmpfiles } from './pppoe.ts'
 import { renderModulesLoad } from './sysctl.ts'
 
 /** resolv.conf(5) as the agent keeps it: our resolver, then the WAN's. */
@@ -21,7 +22,7 @@ export function renderHostFiles(router: Router): RenderedFile[] {
     { path: 'host/etc/hostname', text: `${generatedHeader('core')}${router.hostname}\n` },
     { path: 'host/etc/hosts', text: `127.0.1.1\t${router.hostname}.${router.domain} ${router.hostname}\n` },
     { path: 'host/etc/docker/daemon.json', text: daemonJson(router) },
-    { path: 'host/etc/modules-load.d/sekisho.conf', text: renderModulesLoad() },
+    { path: 'host/etc/modules-load.d/sekisho.conf', text: renderModulesLoad(router) },
     { path: 'host/etc/tmpfiles.d/sekisho.conf', text: tmpfiles(router) },
     { path: 'host/etc/systemd/system/docker.service.d/10-sekisho.conf', text: DOCKER },
     {
@@ -57,7 +58,7 @@ function tmpfiles({ wan }: Router): string {
   const lines = ['127.0.0.1', ...upstream].map((address) => `nameserver ${address}\\n`)
   return `${generatedHeader('core')}d ${PATHS.run} 0755 root root -
 d ${PATHS.run}/agent 0755 root root -
-f ${RESOLV_CONF} 0644 root root - ${lines.join('')}
+${pppoeTmpfiles(wan)}f ${RESOLV_CONF} 0644 root root - ${lines.join('')}
 `
 }
 

@@ -44,6 +44,29 @@ const CASES: Readonly<Record<string, unknown>> = {
     },
     networks: { home: { interfaces: ['lan0'], address: '10.0.0.1/24' } },
   },
+  pppoe: {
+    ula_prefix: ULA,
+    wan: {
+      mode: 'pppoe',
+      interface: 'wan0',
+      mac: '02:00:5e:10:00:01',
+      username: 'user@isp.example',
+      password_file: '/etc/sekisho/secrets/pppoe',
+    },
+    networks: { home: { interfaces: ['lan0'], address: '10.0.0.1/24' } },
+  },
+  'pppoe-on-a-trunk': {
+    wan: {
+      mode: 'pppoe',
+      interface: 'eth0',
+      vlan: 10,
+      mtu_bytes: 1500,
+      username: 'user@isp.example',
+      password_file: '/etc/sekisho/secrets/pppoe',
+      ipv6: 'off',
+    },
+    networks: { home: { interfaces: ['eth1', { name: 'eth0', vlan: 40 }], address: '10.0.0.1/24' } },
+  },
   'static-v4-only': {
     wan: {
       mode: 'static',

@@ -5,6 +5,8 @@ import { generatedHeader } from './header.ts'
 export interface RenderedFile {
   readonly path: string
   readonly text: string
+  /** Default 0o644. */
+  readonly mode?: number
 }
 
 type Section = readonly [name: string, ...lines: (string | false | undefined)[]]
@@ -26,19 +28,43 @@ function networkFileName(zone: string): string {
 export function renderNetworkd(router: Router): RenderedFile[] {
   const { wan, networks } = router
   const members = [wan.member, ...networks.flatMap((network) => network.members)]
+  const pppoe = wan.config.mode === 'pppoe'
   const withOwnFile = new Set([
     wan.device,
+    ...(pppoe ? [wan.member.device] : []),
     ...networks.flatMap(({ bridged, device, members }) =>
       bridged ? members.map((m) => m.device) : [device],
     ),
   ])
   const trunks = [...new Set(members.map((m) => m.port))].filter((port) => !withOwnFile.has(port))
   return [
+    ...(pppoe
+      ? [file(portFileName(wan.member.device), pppoePort(wan, vlansOn(wan.member.device, members)))]
+      : []),
     file(networkFileName('wan'), wanSections(router, vlansOn(wan.device, members))),
     ...networks.flatMap((network) => networkFiles(network, router, members)),
     ...members.filter((m) => m.vlan !== undefined).map(vlanFile),
     ...trunks.map((port) => trunkFile(port, members, wan)),
   ].toSorted((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+function portFileName(device: string): string {
+  return `10-sekisho-port.${device}.network`
+}
+
+/** The port below a PPPoE session: it carries no IP of its own. */
+function pppoePort({ config, member, mtu }: Wan, vlans: readonly string[]): Section[] {
+  return [
+    ['Match', `Name=${member.device}`],
+    [
+      'Link',
+      'RequiredForOnline=no',
+      config.mac !== undefined && `MACAddress=${config.mac}`,
+      // RFC 4638: a session as wide as Ethernet needs longer frames below it.
+      `MTUBytes=${Math.max(1500, mtu + 8)}`,
+    ],
+    ['Network', ...vlans, 'DHCP=no', 'LinkLocalAddressing=no', 'IPv6AcceptRA=no', 'LLDP=no', 'EmitLLDP=no'],
+  ]
 }
 
 function file(name: string, sections: readonly Section[]): RenderedFile {
@@ -72,7 +98,7 @@ function wanSections(router: Router, vlans: readonly string[]): Section[] {
     'EmitLLDP=no',
   ]
   const match: Section = ['Match', `Name=${wan.device}`]
-  const learns = wan.ipv6 && (config.mode === 'dhcp' || config.gateway6 === undefined)
+  const learns = learnsIpv6(wan)
   const ipv6: Section[] = learns
     ? [
         // RFC 7084 section 4.2 asks for a prefix whatever the flags of the RA say, and hints at what it needs.
@@ -84,9 +110,26 @@ function wanSections(router: Router, vlans: readonly string[]): Section[] {
           'UseNTP=no',
           'UseDomains=no',
           'SendRelease=no',
+          config.mode === 'pppoe' && 'WithoutRA=solicit',
         ],
       ]
     : []
+  if (config.mode === 'pppoe') {
+    return [
+      match,
+      ['Link', 'RequiredForOnline=no', 'ActivationPolicy=manual'],
+      [
+        'Network',
+        `DHCP=${learns ? 'ipv6' : 'no'}`,
+        `IPv6AcceptRA=${yesNo(learns)}`,
+        // pppd and its script set what the provider said: both ends' addresses, link-local ones, the IPv4 route.
+        'KeepConfiguration=yes',
+        ...common,
+      ],
+      ...ipv6,
+      ...unreachable(router),
+    ]
+  }
   if (config.mode === 'dhcp') {
     return [
       match,
@@ -133,6 +176,11 @@ function wanSections(router: Router, vlans: readonly string[]): Section[] {
   ]
 }
 
+/** Whether the provider says what IPv6 there is. */
+function learnsIpv6({ ipv6, config }: Wan): boolean {
+  return ipv6 && (config.mode !== 'static' || config.gateway6 === undefined)
+}
+
 /** What is ours and not in use must not follow the default route back to the provider (RFC 7084 WPD-5, ULA-4). */
 function unreachable({ ulaPrefix, wan }: Router): Section[] {
   const prefix6 = wan.ipv6 && wan.config.mode === 'static' ? wan.config.prefix6 : undefined
@@ -154,7 +202,7 @@ function networkFiles(network: Network, router: Router, members: readonly Member
     ['Bridge', 'STP=no', 'MulticastSnooping=no'],
   ])
   const ports = network.members.map((member) =>
-    file(`10-sekisho-port.${member.device}.network`, [
+    file(portFileName(member.device), [
       ['Match', `Name=${member.device}`],
       ['Link', 'RequiredForOnline=no'],
       [
@@ -174,7 +222,7 @@ function networkFiles(network: Network, router: Router, members: readonly Member
 
 function networkSections(network: Network, router: Router, vlans: readonly string[]): Section[] {
   const { wan } = router
-  const delegated = wan.ipv6 && (wan.config.mode === 'dhcp' || wan.config.gateway6 === undefined)
+  const delegated = learnsIpv6(wan)
   const fixed = [network.ula, network.global].filter((prefix) => prefix !== undefined)
   const announces = delegated || fixed.length > 0
   const routes = [
@@ -236,8 +284,9 @@ function vlanFile(member: Member): RenderedFile {
 
 /** A port that only carries tagged frames. */
 function trunkFile(port: string, members: readonly Member[], wan: Wan): RenderedFile {
-  const needs = wan.member.port === port ? wan.mtu : 1500
-  return file(`10-sekisho-port.${port}.network`, [
+  const header = wan.config.mode === 'pppoe' ? 8 : 0
+  const needs = wan.member.port === port ? wan.mtu + header : 1500
+  return file(portFileName(port), [
     ['Match', `Name=${port}`],
     ['Link', 'RequiredForOnline=no', needs > 1500 && `MTUBytes=${needs}`],
     [

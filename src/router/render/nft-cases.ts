@@ -196,6 +196,28 @@ export const NFT_CASES = {
     },
     openings: OFFICE_OPENINGS,
   },
+  pppoe: {
+    router: {
+      ...HOME,
+      wan: {
+        config: {
+          mode: 'pppoe',
+          interface: 'wan0',
+          block_private: 'auto',
+          ipv6: 'auto',
+          username: 'user@isp.example',
+          password_file: '/etc/sekisho/secrets/pppoe',
+          lcp_echo_secs: 10,
+          lcp_echo_failures: 3,
+        },
+        device: 'ppp-wan',
+        member: { port: 'wan0', device: 'wan0' },
+        ipv6: true,
+        mtu: 1492,
+      },
+    },
+    openings: OPENINGS,
+  },
   many: {
     router: {
       ...HOME,

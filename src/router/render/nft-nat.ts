@@ -91,7 +91,8 @@ function srcnatChain(router: Router): Chain {
 
 /** RFC 4459 section 3.2: hosts behind us take the WAN for 1500 bytes wide. `rt mtu` looks at both directions. */
 function mssChain(router: Router): Chain[] {
-  if (router.wan.mtu >= 1500) return []
+  // The provider may want packets shorter than the session allows.
+  if (router.wan.mtu >= 1500 && router.wan.config.mode !== 'pppoe') return []
   const port = device(router.wan.device)
   const clamp = 'tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu'
   return [

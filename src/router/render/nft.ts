@@ -69,7 +69,7 @@ function setsOf(router: Router): NamedSet[] {
       name: 'source_of',
       about: 'Where the source address of a packet is checked.',
       type: 'ifname : verdict',
-      elements: verdicts('jump', (zone) => `source_${zone}`, zones),
+      elements: [...portBelow(router), ...verdicts('jump', (zone) => `source_${zone}`, zones)],
     },
     {
       name: 'input_from',
@@ -91,10 +91,36 @@ function setsOf(router: Router): NamedSet[] {
   ]
 }
 
+/** Before the state is looked at: what the port says of a known flow is not of it. */
+function portBelow({ wan }: Router): string[] {
+  return wan.config.mode === 'pppoe' ? [`${device(wan.member.device)} : goto drop_wan_port`] : []
+}
+
+function wanPortChain({ wan }: Router): Chain[] {
+  if (wan.config.mode !== 'pppoe') return []
+  return [
+    {
+      name: 'drop_wan_port',
+      about: `IP on the port itself, beside the PPPoE session, is not from the provider: a modem, or a neighbour on its
+        segment. PPPoE's own frames do not pass here.`,
+      rules: [
+        rule(
+          'noise',
+          'fib daddr type { broadcast, multicast } counter drop',
+          'announcements are not worth a record',
+        ),
+        logRule('port:wan'),
+        rule('default-deny', 'counter drop', 'IP beside the PPPoE session'),
+      ],
+    },
+  ]
+}
+
 function chainsOf(input: NftInput): Chain[] {
   const { router } = input
   return [
     ...wanSourceChains(router),
+    ...wanPortChain(router),
     inputChain(router),
     forwardChain(router),
     {

@@ -38,5 +38,5 @@ test('only what may be missing is optional: limits of the first network namespac
 })
 
 test('the keys exist once the module is loaded', () => {
-  expect(renderModulesLoad()).toMatch(/^nf_conntrack$/m)
+  expect(renderModulesLoad(NFT_CASES.home.router)).toMatch(/^nf_conntrack$/m)
 })

@@ -14,8 +14,8 @@ export const FORWARDING_SYSCTLS = {
  * Text of a modules-load.d file: the net.netfilter keys exist only once the module is there, and
  * systemd-sysctl.service starts after systemd-modules-load.service.
  */
-export function renderModulesLoad(): string {
-  return `${generatedHeader('core')}nf_conntrack\n`
+export function renderModulesLoad({ wan }: Router): string {
+  return `${generatedHeader('core')}nf_conntrack\n${wan.config.mode === 'pppoe' ? 'pppoe\n' : ''}`
 }
 
 interface Setting {
@@ -99,9 +99,16 @@ namespace may set these ("-": elsewhere the machine's own limits hold).`,
   },
 ]
 
+/** A port that carries PPPoE alone has no address, and says nothing of those of other links either (RFC 826). */
+function silentPort({ config, member }: Router['wan']): typeof SECTIONS {
+  if (config.mode !== 'pppoe') return []
+  const why = 'The port below the PPPoE session answers no question for an address.'
+  return [{ why, settings: [{ key: `net/ipv4/conf/${member.device}/arp_ignore`, value: 8, optional: true }] }]
+}
+
 /** Text of the sysctl.d file. Forwarding is not in it: see FORWARDING_SYSCTLS. */
-export function renderSysctl(_router: Router): string {
-  const sections = SECTIONS.map(({ why, settings }) => {
+export function renderSysctl({ wan }: Router): string {
+  const sections = [...SECTIONS, ...silentPort(wan)].map(({ why, settings }) => {
     const comment = why.split('\n').map((line) => `# ${line}`)
     const lines = settings.map(({ key, value, optional }) => `${optional ? '-' : ''}${key} = ${value}`)
     return [...comment, ...lines].join('\n')

@@ -2,18 +2,21 @@ import type { Router } from '../model.ts'
 import type { Unit } from '../module.ts'
 import { PATHS } from '../paths.ts'
 import { generatedHeader } from './header.ts'
+import { renderPppoeUnit } from './pppoe.ts'
 
 /** A unit of the core; `watches` are paths of the generation whose change restarts it. */
 export interface CoreUnit extends Unit {
   readonly watches?: readonly string[]
+  readonly reconnects?: true
 }
 
-/** The core's systemd.unit(5) files: the way back after a crash, the firewall, and the host agent. */
-export function renderUnits(_router: Router): CoreUnit[] {
+/** The core's systemd.unit(5) files: the way back after a crash, the firewall, the host agent, a PPPoE session. */
+export function renderUnits(router: Router): CoreUnit[] {
   return [
     { name: 'sekisho-boot.service', text: BOOT },
     { name: 'sekisho-firewall.service', text: FIREWALL },
     { name: 'sekishod.service', text: AGENT, watches: ['agent.json'] },
+    ...renderPppoeUnit(router),
   ]
 }
 

@@ -73,6 +73,8 @@ export const TABLES = {
       },
     },
   },
+  // Its session is not there: only the port below.
+  pppoe: { ...office, router: { ...office.router, wan: NFT_CASES.pppoe.router.wan } },
 } as const satisfies Record<string, NftInput>
 export type Table = keyof typeof TABLES
 

@@ -605,6 +605,12 @@ export const PROBES: readonly Probe[] = [
     run: (bed) => outwardSpoof(bed, bed.box, MAC.containers, '10.0.0.77', SERVER, false),
   },
   {
+    what: 'what the port below a PPPoE session says is no answer to what we sent',
+    groups: ['zones'],
+    table: 'pppoe',
+    run: ping('router', SERVER, false),
+  },
+  {
     what: "our own network's address does not come from the WAN",
     groups: ['wan-own-source'],
     table: 'admit private',
