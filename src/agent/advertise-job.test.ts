@@ -58,7 +58,7 @@ function job(): AdvertiseJob {
       { name: 'lab', ...network, advertise: false },
     ],
   } as const
-  return new AdvertiseJob(config, run)
+  return new AdvertiseJob(config, run, join(dir, 'state/advertised.json'))
 }
 
 const HOME = '10-sekisho-home.network.d'

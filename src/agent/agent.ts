@@ -7,6 +7,7 @@ import { HolderStore } from './holder-store.ts'
 import { JobLoop } from './job-loop.ts'
 import { LeaseReader } from './lease-reader.ts'
 import { NamesJob } from './names-job.ts'
+import { NatJob } from './nat-job.ts'
 import { ResolvConfJob } from './resolv-conf-job.ts'
 import { type JobStatus, nextJobStatus } from './status.ts'
 import { StatusJob } from './status-job.ts'
@@ -43,14 +44,17 @@ export class Agent {
     const namesLoop = names && this.#loop('names', () => names.run(), 2000)
     const clients = reader && new ClientsJob(config, reader, join(paths.run, 'agent/clients.json'))
     const clientsLoop = clients && this.#loop('clients', () => clients.run(), 5000)
-    const advertise = new AdvertiseJob(config, paths.networkd)
+    const advertise = new AdvertiseJob(config, paths.networkd, join(paths.state, 'advertised.json'))
     const advertiseLoop = this.#loop('advertise', () => advertise.run(), 2000)
     const delegatedLoop = this.#loop('delegated', () => this.#delegated.run(), 2000)
+    const nat = new NatJob(config.wan.device, join(paths.run, 'agent/wan-addresses.json'), log)
+    const natLoop = this.#loop('nat', () => nat.run(), 2000)
     const resolvConf = new ResolvConfJob(config, join(paths.run, 'resolv.conf'), paths.links, () => {
       // networkd writes a link's state whenever anything about the link changed: a hint for every job.
       resolvConfLoop.poke()
       advertiseLoop.poke()
       delegatedLoop.poke()
+      natLoop.poke()
       statusLoop.poke()
     })
     const resolvConfLoop = this.#loop('resolv.conf', () => resolvConf.run(), 30_000)
