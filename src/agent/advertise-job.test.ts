@@ -51,7 +51,7 @@ function job(): AdvertiseJob {
     version: 1,
     hostname: 'gate',
     domain: 'home.arpa',
-    wan: { device: 'wan0' },
+    wan: { device: 'wan0', mode: 'dhcp', watchdog: true },
     networks: [
       { name: 'home', ...network, advertise: true },
       { name: 'guest', ...network, advertise: true },

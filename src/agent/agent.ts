@@ -11,6 +11,7 @@ import { NatJob } from './nat-job.ts'
 import { ResolvConfJob } from './resolv-conf-job.ts'
 import { type JobStatus, nextJobStatus } from './status.ts'
 import { StatusJob } from './status-job.ts'
+import { WatchdogJob } from './watchdog-job.ts'
 
 /** Folders the agent reads and writes; the defaults are the product's own, tests bring theirs. */
 export interface AgentPaths {
@@ -55,11 +56,22 @@ export class Agent {
       advertiseLoop.poke()
       delegatedLoop.poke()
       natLoop.poke()
+      watchdogLoop.poke()
       statusLoop.poke()
     })
     const resolvConfLoop = this.#loop('resolv.conf', () => resolvConf.run(), 30_000)
     this.#closers.push(() => resolvConf.close())
+    const watchdog = new WatchdogJob(
+      config.wan,
+      () => resolvConf.status(),
+      (line) => {
+        log(line)
+        statusLoop.poke()
+      },
+    )
+    const watchdogLoop = this.#loop('watchdog', () => watchdog.run(), 2000)
     const status = new StatusJob(join(paths.run, 'agent/status.json'), config.wan.device, startedAt, () => ({
+      reach: watchdog.status(),
       ...(names === undefined ? {} : { names: names.status() }),
       defaultRouter6: advertise.status(),
       resolvers: resolvConf.status(),

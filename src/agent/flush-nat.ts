@@ -1,10 +1,5 @@
 import { isIPv4 } from 'node:net'
-import {
-  buildAttribute,
-  buildMessage,
-  NLM_F_ACK,
-  NLM_F_REQUEST,
-} from '../recorder/netlink/message.ts'
+import { buildAttribute, buildMessage, NLM_F_ACK, NLM_F_REQUEST } from '../recorder/netlink/message.ts'
 import { NetlinkError, NetlinkSocket } from '../recorder/netlink/socket.ts'
 import { conntrackOf } from '../watch/flows/conntrack-decode.ts'
 import { listConntrack } from '../watch/flows/conntrack-socket.ts'

@@ -18,7 +18,7 @@ async function run(dns?: readonly string[]): Promise<string> {
     resolver: '127.0.0.1',
     networks: [],
     // The one device every machine has; its index is 1.
-    wan: dns === undefined ? { device: 'lo' } : { device: 'lo', dns },
+    wan: { device: 'lo', mode: 'dhcp', watchdog: true, ...(dns === undefined ? {} : { dns }) },
   } as const
   const job = new ResolvConfJob(config, join(dir, 'run/resolv.conf'), join(dir, 'links'), () => undefined)
   await job.run()

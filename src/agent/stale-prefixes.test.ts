@@ -58,7 +58,9 @@ describe('followPrefixes', () => {
   test('mutation: what was remembered wrongly is nothing', () => {
     fc.assert(fc.property(fc.string(), (text) => parseKnownPrefixes(text).length === 0))
     const odd = { network: 'home', prefix: '2001:0db8:0100:0001::/64\n[Network]\nAddress=192.0.2.1/24' }
-    expect(parseKnownPrefixes(JSON.stringify([null, 7, odd, { ...OLD, network: '../x' }, OLD]))).toEqual([OLD])
+    expect(parseKnownPrefixes(JSON.stringify([null, 7, odd, { ...OLD, network: '../x' }, OLD]))).toEqual([
+      OLD,
+    ])
   })
 })
 

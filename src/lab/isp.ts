@@ -13,22 +13,8 @@ const ISP_SERVICES = {
   'name-server-tld': ['nsd', '-d', '-c', '/srv/dns/nsd-tld.conf'],
   'name-server-dns': ['nsd', '-d', '-c', '/srv/dns/nsd-dns.conf'],
   resolver: ['unbound', '-d', '-c', '/srv/dns/resolver.conf'],
-  dhcp4: [
-    'env',
-    'KEA_LOCKFILE_DIR=none',
-    'KEA_PIDFILE_DIR=/run',
-    'kea-dhcp4',
-    '-c',
-    DHCP4_FILE,
-  ],
-  dhcp6: [
-    'env',
-    'KEA_LOCKFILE_DIR=none',
-    'KEA_PIDFILE_DIR=/run',
-    'kea-dhcp6',
-    '-c',
-    DHCP6_FILE,
-  ],
+  dhcp4: ['env', 'KEA_LOCKFILE_DIR=none', 'KEA_PIDFILE_DIR=/run', 'kea-dhcp4', '-c', DHCP4_FILE],
+  dhcp6: ['env', 'KEA_LOCKFILE_DIR=none', 'KEA_PIDFILE_DIR=/run', 'kea-dhcp6', '-c', DHCP6_FILE],
   advertiser: ['radvd', '-n', '-m', 'stderr', '-C', '/etc/radvd-isp.conf', '-p', '/run/radvd-isp.pid'],
   web: ['nginx', '-c', '/etc/nginx/isp.conf', '-g', 'daemon off;'],
   // -x: it serves the clock of this machine and never sets it.
@@ -94,8 +80,12 @@ export class Isp extends Host {
 
   /** Begins a fault, or ends whichever there is. */
   async setFault(fault: IspFault | undefined): Promise<void> {
-    const drop = `{ ${Object.values(SERVERS).map(({ v4 }) => v4).join(', ')}, ${WAN.resolver4} }`
-    const drop6 = `{ ${Object.values(SERVERS).map(({ v6 }) => v6).join(', ')}, ${WAN.resolver6} }`
+    const drop = `{ ${Object.values(SERVERS)
+      .map(({ v4 }) => v4)
+      .join(', ')}, ${WAN.resolver4} }`
+    const drop6 = `{ ${Object.values(SERVERS)
+      .map(({ v6 }) => v6)
+      .join(', ')}, ${WAN.resolver6} }`
     const beyond = `table inet lab_fault {
   chain in {
     type filter hook prerouting priority raw
@@ -112,7 +102,13 @@ export class Isp extends Host {
   }
 
   async #runs(name: IspService): Promise<boolean> {
-    const { code } = await this.exec(['sh', '-c', 'kill -0 "$(cat "$1")" 2>/dev/null', 'runs', `/run/lab/${name}.pid`])
+    const { code } = await this.exec([
+      'sh',
+      '-c',
+      'kill -0 "$(cat "$1")" 2>/dev/null',
+      'runs',
+      `/run/lab/${name}.pid`,
+    ])
     return code === 0
   }
 

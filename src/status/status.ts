@@ -1,4 +1,4 @@
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, uptime } from 'node:os'
 import { z } from 'zod'
 import type { DesiredState } from '../router/desired.ts'
 import type { Host } from '../router/host.ts'
@@ -6,6 +6,7 @@ import type { Router } from '../router/model.ts'
 import { observe } from '../router/observe.ts'
 import { PATHS } from '../router/paths.ts'
 import { plan } from '../router/plan.ts'
+import { parseWanLease, type WanLease } from './wan-lease.ts'
 
 export interface LinkStatus {
   /** "wan" or the network's name. */
@@ -33,10 +34,12 @@ const Counts = z.object({
 
 const Agent = z.object({
   wan: z.object({
-    up: z.boolean(),
+    state: z.string(),
+    ipv4: z.string(),
+    ipv6: z.string(),
     since: z.string(),
-    defaultRoute4: z.boolean(),
-    defaultRoute6: z.boolean(),
+    gateway4: z.string().optional(),
+    gateway6: z.string().optional(),
   }),
   names: z.object({ count: z.number(), leases: z.number() }).optional(),
   jobs: z.record(z.string(), z.object({ ok: z.boolean(), lastError: z.string().optional() })),
@@ -86,6 +89,8 @@ export interface RouterStatus {
   readonly firewall: 'loaded' | 'missing'
   readonly links: readonly LinkStatus[]
   readonly services: readonly ServiceStatus[]
+  /** What the provider gave, and for how long. */
+  readonly lease: WanLease
   /** What sekishod last said; null while it is not running. */
   readonly agent: z.output<typeof Agent> | null
   /** Counts of each record source; null without a recorder. */
@@ -106,6 +111,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
   const agent = await readStatus(host, `${PATHS.run}/agent/status.json`, Agent)
   const recorder = await readStatus(host, `${PATHS.run}/recorder/status.json`, Recorder)
   const watchers = await watcherStatus(host)
+  const lease = await wanLease(host, router.wan.device)
   const firewall = inventory.nft === undefined ? 'missing' : 'loaded'
   const links = await Promise.all(
     [
@@ -122,6 +128,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     firewall,
     links,
     services,
+    lease,
     agent,
     recorder,
     watchers,
@@ -138,6 +145,12 @@ async function watcherStatus(host: Host): Promise<WatcherStatus[] | null> {
       return { name, ...child, ...(counts && { counts }) }
     }),
   )
+}
+
+/** Nothing while networkd does not answer, as with a WAN that is not its own. */
+async function wanLease(host: Host, device: string): Promise<WanLease> {
+  const { code, stdout } = await host.exec(['networkctl', '--json=short', 'status', device])
+  return code === 0 ? parseWanLease(stdout, uptime()) : { delegated: [] }
 }
 
 async function linkStatus(
