@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +7,8 @@ import type { Found } from './watchdog.ts'
 
 /** The kernel asks a neighbour three times, a second apart, and then as often everybody. */
 const GATEWAY_MS = 7000
-const LOOK_MS = 200
+const FIRST_LOOK_MS = 50
+const LONGEST_LOOK_MS = 800
 const DNS_MS = 1500
 const DNS_TRIES = 2
 
@@ -45,12 +45,12 @@ async function gatewayAnswers(device: string, gateway: string): Promise<boolean>
   // One that failed, or was never heard of, is looked for from the beginning.
   if (!known) await ip('neigh', 'replace', gateway, 'dev', device, 'use')
   const deadline = performance.now() + GATEWAY_MS
-  do {
-    await sleep(LOOK_MS)
+  for (let wait = FIRST_LOOK_MS; performance.now() < deadline; wait = Math.min(wait * 2, LONGEST_LOOK_MS)) {
+    await sleep(wait)
     const state = neighbourState(await ip('-json', 'neigh', 'show', gateway, 'dev', device))
     if (state === 'REACHABLE' || state === 'PERMANENT' || state === 'NOARP') return true
     if (state === 'FAILED') return false
-  } while (performance.now() < deadline)
+  }
   return false
 }
 
@@ -72,7 +72,7 @@ export function neighbourState(json: string): string | undefined {
 export function resolverAnswers(resolver: string, timeoutMs: number, port = 53): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(resolver.split('%')[0] ?? '') ? 'udp6' : 'udp4')
-    const id = randomInt(0x10000)
+    const id = Math.floor(Math.random() * 0x10000)
     const timer = setTimeout(() => end(false), timeoutMs)
     function end(good: boolean): void {
       clearTimeout(timer)

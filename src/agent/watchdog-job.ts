@@ -48,7 +48,7 @@ export class WatchdogJob {
     const { device, watchdog } = this.#options
     const wan = readWanState(device)
     this.#carrier = wan.carrier
-    const seen = sights(wan)
+    const seen = sights(wan, { ipv4: this.#ipv6.failures > 0, ipv6: this.#ipv4.failures > 0 })
     const now = performance.now()
     this.#ipv4 = look(this.#ipv4, seen.ipv4, now)
     this.#ipv6 = look(this.#ipv6, seen.ipv6, now)
@@ -122,7 +122,10 @@ function counters(device: string): ReturnType<typeof wanCounters> {
   return wanCounters(read('/proc/net/dev'), read(`/proc/net/dev_snmp6/${device}`), device)
 }
 
-function sights(wan: WanState): Record<'ipv4' | 'ipv6', Parameters<typeof look>[1]> {
+function sights(
+  wan: WanState,
+  otherFails: { ipv4: boolean; ipv6: boolean },
+): Record<'ipv4' | 'ipv6', Parameters<typeof look>[1]> {
   const { sent4, received4, sent6, received6 } = counters(wan.device)
   const { gateway4 } = wan
   return {
@@ -130,6 +133,7 @@ function sights(wan: WanState): Record<'ipv4' | 'ipv6', Parameters<typeof look>[
       address: wan.addresses.some((address) => isIPv4(address)),
       route: wan.defaultRoute4,
       gatewayFailed: gateway4 !== undefined && arpFailed(read('/proc/net/arp'), gateway4, wan.device),
+      otherFails: otherFails.ipv4,
       sent: sent4,
       received: received4,
     },
@@ -137,6 +141,7 @@ function sights(wan: WanState): Record<'ipv4' | 'ipv6', Parameters<typeof look>[
       address: wan.addresses.some((address) => isIPv6(address)),
       route: wan.defaultRoute6,
       gatewayFailed: false,
+      otherFails: otherFails.ipv6,
       sent: sent6,
       received: received6,
     },

@@ -11,7 +11,14 @@ import {
   wanReach,
 } from './watchdog.ts'
 
-const UP: Sight = { address: true, route: true, gatewayFailed: false, sent: 0, received: 0 }
+const UP: Sight = {
+  address: true,
+  route: true,
+  gatewayFailed: false,
+  otherFails: false,
+  sent: 0,
+  received: 0,
+}
 const PASS_MS = 2000
 
 /** Looks every two seconds, and answers probes with what is true. Returns what it came to, and when it asked. */
@@ -76,6 +83,18 @@ describe('watchdog', () => {
     expect(quiet.last.reach).toBe('up')
   })
 
+  test('after much suspicion and then good times, it is quick again', () => {
+    const { last } = follow(UNWATCHED, growing(600, 50, 0), () => 'up')
+    const good = follow(last, growing(20, 50, 30), () => 'up', 1_200_000)
+    const bad = follow(
+      good.last,
+      growing(6, 10, 0, { received: good.last.received }),
+      () => 'no-internet',
+      1_240_000,
+    )
+    expect(bad.last.reach).toBe('no-internet')
+  })
+
   test('one probe that fails is no verdict', () => {
     let probes = 0
     const { asked, reaches } = follow(UNWATCHED, growing(6, 10, 0), () =>
@@ -88,6 +107,7 @@ describe('watchdog', () => {
   test('a gateway that the kernel gave up is asked about without further ado', () => {
     const seen = look(UNWATCHED, UP, 0)
     expect(look(seen, { ...UP, sent: 1, gatewayFailed: true }, 2000).probe).toBe(true)
+    expect(look(seen, { ...UP, otherFails: true }, 2000).probe).toBe(true)
   })
 
   test('answers that come again make it look at once', () => {
@@ -106,6 +126,7 @@ describe('watchdog', () => {
       address: fc.boolean(),
       route: fc.boolean(),
       gatewayFailed: fc.boolean(),
+      otherFails: fc.boolean(),
       sent: fc.nat({ max: 50 }),
       received: fc.nat({ max: 50 }),
     })

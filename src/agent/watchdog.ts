@@ -7,6 +7,8 @@ export interface Sight {
   readonly route: boolean
   /** The kernel itself gave the gateway up. */
   readonly gatewayFailed: boolean
+  /** The other IP version is in trouble, on the same line. */
+  readonly otherFails: boolean
   /** Packets since the device came up; only ever compared with earlier ones. */
   readonly sent: number
   readonly received: number
@@ -74,24 +76,29 @@ export function look(before: Watched, sight: Sight, now: number): Watched {
   const reach = before.found
   const newSent = sent - before.sent
   const newReceived = received - before.received
-  const keepsPace = newReceived > 0 && newReceived * PACKETS_PER_ANSWER >= newSent
+  const keepsPace = newSent >= 0 && newReceived > 0 && newReceived * PACKETS_PER_ANSWER >= newSent
+  const rested = now - before.probedAt >= BAD_GAP_MS
+  const suspected = before.failures > 0 || sight.otherFails || sight.gatewayFailed
+  const due = now >= before.probeAt || (sight.gatewayFailed && before.failures === 0 && rested)
   // A device that was made anew counts from zero.
-  const anew = newSent < 0 || newReceived < 0
-  if (anew || newSent === 0 || keepsPace) {
+  if (keepsPace || newSent <= 0 || newReceived < 0) {
     const { silentSince: _, ...rest } = before
-    const recovers = before.found !== 'up' && keepsPace && !anew && now - before.probedAt >= BAD_GAP_MS
+    const recovers = keepsPace && before.found !== 'up' && rested
+    const calm = keepsPace && before.failures === 0
     return {
       ...rest,
       reach,
       sent,
       received,
-      gapMs: keepsPace ? GOOD_GAP_MS : before.gapMs,
-      probe: recovers || ((before.failures > 0 || sight.gatewayFailed) && now >= before.probeAt),
+      ...(calm
+        ? { gapMs: GOOD_GAP_MS, probeAt: Math.min(before.probeAt, before.probedAt + GOOD_GAP_MS) }
+        : {}),
+      probe: recovers || (suspected && due),
     }
   }
   const silentSince = before.silentSince ?? now
-  const suspicious = before.failures > 0 || sight.gatewayFailed || now - silentSince >= SUSPECT_MS
-  return { ...before, reach, silentSince, probe: suspicious && now >= before.probeAt }
+  const silent = now - silentSince >= SUSPECT_MS
+  return { ...before, reach, silentSince, probe: (suspected || silent) && due }
 }
 
 /** Takes a probe's outcome, and the counters after it: its own packets are no sign of anything. */

@@ -75,7 +75,11 @@ export class Isp extends Host {
   async #reconfigure(service: 'dhcp4' | 'dhcp6', file: string, config: object): Promise<void> {
     await this.writeFile(file, JSON.stringify(config, null, 2))
     if (await this.#runs(service)) await this.stopService(service)
+    await this.writeFile(`/var/log/lab-${service}.log`, '')
     await this.startService(service)
+    // A request that comes before it serves is lost, and the next one comes a minute later.
+    const serves = 'until grep -q _STARTED "$1"; do sleep 0.05; done'
+    await this.execOk(['sh', '-c', serves, 'serves', `/var/log/lab-${service}.log`], { timeout: 20_000 })
   }
 
   /** Begins a fault, or ends whichever there is. */
