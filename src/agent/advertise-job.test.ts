@@ -118,6 +118,26 @@ describe('AdvertiseJob', () => {
     expect(await readdir(join(run, 'other.network.d'))).toEqual(['50-ra.conf'])
   })
 
+  test('a prefix of before, that is there no more, is called off', async () => {
+    const gone = {
+      network: 'home',
+      prefix: '2001:0db8:0100:0001::/64',
+      goneAt: Math.floor(Date.now() / 1000) - 60,
+    }
+    const unknown = { ...gone, network: 'gone' }
+    await mkdir(join(dir, 'state'))
+    await writeFile(join(dir, 'state/advertised.json'), JSON.stringify([gone, unknown]))
+    route6(false)
+    await job().run()
+    expect(await readdir(run)).toEqual([HOME])
+    const text = await readFile(join(run, HOME, '50-ra.conf'), 'utf8')
+    expect(text).toContain(
+      '[IPv6Prefix]\nPrefix=2001:0db8:0100:0001::/64\nPreferredLifetimeSec=0\nValidLifetimeSec=0\n',
+    )
+    expect(text).not.toContain('RouterLifetimeSec')
+    expect(JSON.parse(await readFile(join(dir, 'state/advertised.json'), 'utf8'))).toEqual([gone])
+  })
+
   test('a reload that fails is an error until it works', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     await networkctl('echo "no bus" >&2; exit 1')

@@ -71,6 +71,7 @@ export class AdvertiseJob {
     if (changed || now - this.#checkedAt >= CHECK_EVERY_MS) {
       if (await this.#writeDropIns(announced, stale)) this.#reloadDue = true
       this.#announced = announced
+      if (over !== this.#calledOff) await this.#dropRoutes(stale)
       this.#calledOff = over
       this.#checkedAt = now
     }
@@ -111,6 +112,20 @@ export class AdvertiseJob {
     await mkdir(dirname(this.#memory), { recursive: true })
     await writeAtomic(this.#memory, `${JSON.stringify(next.known, null, 2)}\n`, { durable: true })
     return next.stale
+  }
+
+  /**
+   * The kernel keeps the route to a leased prefix until the lease would have ended: whoever has the prefix by then would
+   * be out of reach from here.
+   */
+  async #dropRoutes(stale: readonly KnownPrefix[]): Promise<void> {
+    for (const { network, prefix } of stale) {
+      const device = this.#config.networks.find(({ name }) => name === network)?.device
+      if (device === undefined) continue
+      const words = ['-6', 'route', 'delete', prefix, 'dev', device, 'proto', 'kernel']
+      // Mostly there is none.
+      await promisify(execFile)('ip', words, { timeout: 5000 }).catch(() => undefined)
+    }
   }
 
   /** Makes the drop-ins exactly those that something is to be told by; true when something changed. */

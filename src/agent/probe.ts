@@ -74,7 +74,10 @@ export function resolverAnswers(resolver: string, timeoutMs: number, port = 53):
     const socket = createSocket(isIPv6(resolver.split('%')[0] ?? '') ? 'udp6' : 'udp4')
     const id = Math.floor(Math.random() * 0x10000)
     const timer = setTimeout(() => end(false), timeoutMs)
+    let ended = false
     function end(good: boolean): void {
+      if (ended) return
+      ended = true
       clearTimeout(timer)
       socket.removeAllListeners()
       socket.on('error', () => undefined)
@@ -87,10 +90,10 @@ export function resolverAnswers(resolver: string, timeoutMs: number, port = 53):
       // Anything else is somebody's guess.
       if (mine) end(((answer[3] ?? 0) & 0xf) !== SERVFAIL)
     })
-    socket.connect(port, resolver, () => {
-      socket.send(rootQuestion(id), (error) => {
-        if (error) end(false)
-      })
+    // Node's type leaves out that it is called with what went wrong.
+    socket.connect(port, resolver, (failed?: Error) => {
+      if (failed) end(false)
+      else if (!ended) socket.send(rootQuestion(id), (error) => error && end(false))
     })
   })
 }

@@ -90,7 +90,9 @@ export class WatchdogJob {
     if (said === this.#said) return
     const silent = [ipv4 === 'no-gateway' && gateway4, ipv6 === 'no-gateway' && gateway6].filter(Boolean)
     const words = [
-      ...(silent.length > 0 ? [`${silent.join(' and ')} does not answer`] : []),
+      ...(silent.length > 0
+        ? [`${silent.join(' and ')} ${silent.length > 1 ? 'do' : 'does'} not answer`]
+        : []),
       ...([ipv4, ipv6].includes('no-internet') ? ['nothing beyond the gateway answers'] : []),
       ...(this.#said === undefined ? [] : [`before: ${this.#said}`]),
     ]

@@ -195,6 +195,39 @@ if (process.env.SEKISHO_FULL) {
     await expectWan({ state: 'up', ipv4: 'up', ipv6: 'up' }, 60_000)
   })
 
+  test('a provider with IPv4 only is all there is to expect', { timeout: 120_000 }, async () => {
+    for (const service of ['advertiser', 'dhcp6'] as const) await lab.isp.stopService(service)
+    onTestFinished(async () => {
+      for (const service of ['advertiser', 'dhcp6'] as const) await lab.isp.startService(service)
+    })
+    await lab.unplug('isp')
+    await lab.plug('isp')
+    await expectWan({ state: 'up', ipv4: 'up', ipv6: 'no-address' }, 60_000)
+    await expectPage('-4', 10_000)
+    expect((await lab.router.exec(['sekisho', 'status'])).stdout).toMatch(/^ +Internet +up +IPv4 by/m)
+  })
+
+  test('a lease is renewed when nothing passes, once, and the networks inside are left alone', {
+    timeout: 180_000,
+  }, async () => {
+    await expectWan({ state: 'up', ipv4: 'up', ipv6: 'up' }, 60_000)
+    const since = `@${Math.floor(Date.now() / 1000)}`
+    const inside = () =>
+      lab.router.execOk(['ip', '-o', 'address', 'show', 'dev', 'br-home', 'scope', 'global'])
+    const plain = (text: string) => text.replaceAll(/valid_lft.*/g, '')
+    const before = plain(await inside())
+    const pings = lab.laptop.spawn(['ping', '-n', '-i', '0.3', SERVERS.www.v4])
+    onTestFinished(async () => void (await pings.stop()))
+    await lab.isp.setFault('line')
+    onTestFinished(() => lab.isp.setFault(undefined))
+    await expectWan({ state: 'no-gateway' }, 45_000)
+    await new Promise((resolve) => setTimeout(resolve, 60_000))
+    const said = await lab.router.execOk(['journalctl', '-u', 'sekishod', '--since', since, '-o', 'cat'])
+    expect(said.match(/networkctl renew wan0/g)).toHaveLength(1)
+    expect(said).not.toContain('reconfigure')
+    expect(plain(await inside())).toBe(before)
+  })
+
   test('an idle WAN is never asked about, and never called dead', { timeout: 240_000 }, async () => {
     await expectWan({ state: 'up', ipv4: 'up', ipv6: 'up' }, 30_000)
     const started = new Date()
