@@ -51,14 +51,14 @@ function job(): AdvertiseJob {
     version: 1,
     hostname: 'gate',
     domain: 'home.arpa',
-    wan: { device: 'wan0' },
+    wan: { device: 'wan0', mode: 'dhcp', watchdog: true },
     networks: [
       { name: 'home', ...network, advertise: true },
       { name: 'guest', ...network, advertise: true },
       { name: 'lab', ...network, advertise: false },
     ],
   } as const
-  return new AdvertiseJob(config, run)
+  return new AdvertiseJob(config, run, join(dir, 'state/advertised.json'))
 }
 
 const HOME = '10-sekisho-home.network.d'
@@ -116,6 +116,26 @@ describe('AdvertiseJob', () => {
     expect((await readdir(run)).sort()).toEqual([HOME, 'other.network.d'])
     expect(await readdir(join(run, HOME))).toEqual(['60-mine.conf'])
     expect(await readdir(join(run, 'other.network.d'))).toEqual(['50-ra.conf'])
+  })
+
+  test('a prefix of before, that is there no more, is called off', async () => {
+    const gone = {
+      network: 'home',
+      prefix: '2001:0db8:0100:0001::/64',
+      goneAt: Math.floor(Date.now() / 1000) - 60,
+    }
+    const unknown = { ...gone, network: 'gone' }
+    await mkdir(join(dir, 'state'))
+    await writeFile(join(dir, 'state/advertised.json'), JSON.stringify([gone, unknown]))
+    route6(false)
+    await job().run()
+    expect(await readdir(run)).toEqual([HOME])
+    const text = await readFile(join(run, HOME, '50-ra.conf'), 'utf8')
+    expect(text).toContain(
+      '[IPv6Prefix]\nPrefix=2001:0db8:0100:0001::/64\nPreferredLifetimeSec=0\nValidLifetimeSec=0\n',
+    )
+    expect(text).not.toContain('RouterLifetimeSec')
+    expect(JSON.parse(await readFile(join(dir, 'state/advertised.json'), 'utf8'))).toEqual([gone])
   })
 
   test('a reload that fails is an error until it works', async () => {

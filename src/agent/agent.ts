@@ -7,9 +7,11 @@ import { HolderStore } from './holder-store.ts'
 import { JobLoop } from './job-loop.ts'
 import { LeaseReader } from './lease-reader.ts'
 import { NamesJob } from './names-job.ts'
+import { NatJob } from './nat-job.ts'
 import { ResolvConfJob } from './resolv-conf-job.ts'
 import { type JobStatus, nextJobStatus } from './status.ts'
 import { StatusJob } from './status-job.ts'
+import { WatchdogJob } from './watchdog-job.ts'
 
 /** Folders the agent reads and writes; the defaults are the product's own, tests bring theirs. */
 export interface AgentPaths {
@@ -43,19 +45,33 @@ export class Agent {
     const namesLoop = names && this.#loop('names', () => names.run(), 2000)
     const clients = reader && new ClientsJob(config, reader, join(paths.run, 'agent/clients.json'))
     const clientsLoop = clients && this.#loop('clients', () => clients.run(), 5000)
-    const advertise = new AdvertiseJob(config, paths.networkd)
+    const advertise = new AdvertiseJob(config, paths.networkd, join(paths.state, 'advertised.json'))
     const advertiseLoop = this.#loop('advertise', () => advertise.run(), 2000)
     const delegatedLoop = this.#loop('delegated', () => this.#delegated.run(), 2000)
+    const nat = new NatJob(config.wan.device, join(paths.run, 'agent/wan-addresses.json'), log)
+    const natLoop = this.#loop('nat', () => nat.run(), 2000)
     const resolvConf = new ResolvConfJob(config, join(paths.run, 'resolv.conf'), paths.links, () => {
       // networkd writes a link's state whenever anything about the link changed: a hint for every job.
       resolvConfLoop.poke()
       advertiseLoop.poke()
       delegatedLoop.poke()
+      natLoop.poke()
+      watchdogLoop.poke()
       statusLoop.poke()
     })
     const resolvConfLoop = this.#loop('resolv.conf', () => resolvConf.run(), 30_000)
     this.#closers.push(() => resolvConf.close())
+    const watchdog = new WatchdogJob(
+      config.wan,
+      () => resolvConf.status(),
+      (line) => {
+        log(line)
+        statusLoop.poke()
+      },
+    )
+    const watchdogLoop = this.#loop('watchdog', () => watchdog.run(), 2000)
     const status = new StatusJob(join(paths.run, 'agent/status.json'), config.wan.device, startedAt, () => ({
+      reach: watchdog.status(),
       ...(names === undefined ? {} : { names: names.status() }),
       defaultRouter6: advertise.status(),
       resolvers: resolvConf.status(),

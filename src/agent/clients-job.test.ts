@@ -14,7 +14,7 @@ const CONFIG: AgentConfig = {
   version: 1,
   hostname: 'gate',
   domain: 'home.arpa',
-  wan: { device: 'wan0' },
+  wan: { device: 'wan0', mode: 'dhcp', watchdog: true },
   networks: [
     {
       name: 'home',

@@ -26,7 +26,7 @@ describe('agent.json', () => {
       version: 1,
       hostname: 'gate',
       domain: 'home.arpa',
-      wan: { device: 'wan0' },
+      wan: { device: 'wan0', mode: 'dhcp', watchdog: true },
       networks: [
         {
           name: 'home',
@@ -70,7 +70,12 @@ describe('agent.json', () => {
     } satisfies WanConfig
     const text = renderAgent(sampleRouter({ wan: { ...wan, config, ipv6: false } }), [])
     const read = parseAgentConfig(text)
-    expect(read.wan).toEqual({ device: 'wan0', dns: ['192.0.2.53', '2001:db8::53'] })
+    expect(read.wan).toEqual({
+      device: 'wan0',
+      mode: 'static',
+      watchdog: true,
+      dns: ['192.0.2.53', '2001:db8::53'],
+    })
     expect(read.networks.map((network) => network.advertise)).toEqual([false, false])
     expect(read).not.toHaveProperty('names')
     expect(read).not.toHaveProperty('leases')

@@ -25,6 +25,8 @@ export function parseAgentConfig(text: string): AgentConfig {
     domain: string(root.domain, 'domain', DOMAIN),
     wan: {
       device: string(wan.device, 'wan.device', DEVICE),
+      mode: string(wan.mode, 'wan.mode', /^[a-z]{1,15}$/),
+      watchdog: boolean(wan.watchdog, 'wan.watchdog'),
       ...optional('dns', wan.dns, (value) => list(value, 'wan.dns').map((item) => ip(item, 'wan.dns'))),
       ...optional('session', wan.session, (value) => path(value, 'wan.session')),
     },
@@ -51,12 +53,11 @@ function network(item: unknown): AgentConfig['networks'][number] {
   const entry = object(item, 'networks')
   const prefix = string(entry.prefix, 'networks.prefix', /^[\d.]+\/(\d|[12]\d|3[0-2])$/)
   if (!isIPv4(prefix.split('/')[0] ?? '')) throw wrong('networks.prefix')
-  if (typeof entry.advertise !== 'boolean') throw wrong('networks.advertise')
   return {
     name: string(entry.name, 'networks.name', NETWORK),
     device: string(entry.device, 'networks.device', DEVICE),
     prefix,
-    advertise: entry.advertise,
+    advertise: boolean(entry.advertise, 'networks.advertise'),
     reservations: list(entry.reservations, 'networks.reservations').map((one) => {
       const reservation = object(one, 'networks.reservations')
       return {
@@ -89,6 +90,11 @@ function list(value: unknown, key: string): unknown[] {
 
 function string(value: unknown, key: string, pattern: RegExp): string {
   if (typeof value !== 'string' || !pattern.test(value)) throw wrong(key)
+  return value
+}
+
+function boolean(value: unknown, key: string): boolean {
+  if (typeof value !== 'boolean') throw wrong(key)
   return value
 }
 

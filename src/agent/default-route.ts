@@ -6,28 +6,45 @@ const RTF_UP = 0x1
 const RTF_REJECT = 0x200
 const ZERO6 = '0'.repeat(32)
 
-/** Whether /proc/net/route (the IPv4 main table) has a default route out of the device. */
-export function hasDefaultRoute4(table: string, device: string): boolean {
-  return table.split('\n').some((line) => {
-    const [name, destination, , flags = '', , , , mask] = line.trim().split(/\s+/)
-    if (name !== device || destination !== '00000000' || mask !== '00000000') return false
-    return usable(Number.parseInt(flags, 16))
-  })
+/** A default route; without a gateway on a point-to-point link. */
+export interface DefaultRoute {
+  readonly gateway?: string
+}
+
+/** The default route out of the device in /proc/net/route (the IPv4 main table). */
+export function defaultRoute4(table: string, device: string): DefaultRoute | undefined {
+  for (const line of table.split('\n')) {
+    const [name, destination, gateway = '', flags = '', , , , mask] = line.trim().split(/\s+/)
+    if (name !== device || destination !== '00000000' || mask !== '00000000') continue
+    if (!usable(Number.parseInt(flags, 16))) continue
+    if (!/^[0-9A-F]{8}$/.test(gateway) || gateway === '00000000') return {}
+    // A number of the machine's byte order, which is little-endian on all that we run on.
+    return {
+      gateway: (gateway.match(/../g) ?? [])
+        .reverse()
+        .map((byte) => Number.parseInt(byte, 16))
+        .join('.'),
+    }
+  }
+  return undefined
 }
 
 /**
- * Whether /proc/net/ipv6_route has a default route out of the device: learned from an advertisement, or static,
- * through a gateway or not (point-to-point links have none).
+ * The default route out of the device in /proc/net/ipv6_route: learned from an advertisement, or static, through a
+ * gateway or not (point-to-point links have none).
  */
-export function hasDefaultRoute6(table: string, device: string): boolean {
-  return table.split('\n').some((line) => {
-    const [destination, prefixLength, source, sourceLength, , , , , flags = '', name] = line
+export function defaultRoute6(table: string, device: string): DefaultRoute | undefined {
+  for (const line of table.split('\n')) {
+    const [destination, prefixLength, source, sourceLength, gateway = '', , , , flags = '', name] = line
       .trim()
       .split(/\s+/)
-    if (name !== device || destination !== ZERO6 || prefixLength !== '00') return false
+    if (name !== device || destination !== ZERO6 || prefixLength !== '00') continue
     // A source-specific route counts only when it takes every source.
-    return source === ZERO6 && sourceLength === '00' && usable(Number.parseInt(flags, 16))
-  })
+    if (source !== ZERO6 || sourceLength !== '00' || !usable(Number.parseInt(flags, 16))) continue
+    if (!/^[0-9a-f]{32}$/.test(gateway) || gateway === ZERO6) return {}
+    return { gateway: gateway.match(/.{4}/g)?.join(':') ?? '' }
+  }
+  return undefined
 }
 
 function usable(flags: number): boolean {

@@ -50,7 +50,7 @@ function newJob(): NamesJob {
     version: 1,
     hostname: 'gate',
     domain: 'home.arpa',
-    wan: { device: 'wan0' },
+    wan: { device: 'wan0', mode: 'dhcp', watchdog: true },
     networks: [{ name: 'home', device: 'br-home', prefix: '10.0.0.0/24', advertise: true, reservations: [] }],
     names,
   }

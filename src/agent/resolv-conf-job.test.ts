@@ -20,7 +20,7 @@ async function run(
     resolver: '127.0.0.1',
     networks: [],
     // The one device every machine has; its index is 1.
-    wan: { device: 'lo', ...wan },
+    wan: { device: 'lo', mode: 'dhcp', watchdog: true, ...wan },
   } as const
   const job = new ResolvConfJob(config, join(dir, 'run/resolv.conf'), join(dir, 'links'), () => undefined)
   await job.run()

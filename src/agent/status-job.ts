@@ -1,11 +1,14 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { uptime } from 'node:os'
 import { dirname } from 'node:path'
-import { type AgentStatus, isWanUp } from './status.ts'
+import type { AgentStatus } from './status.ts'
 import { readWanState } from './wan-state.ts'
+import type { WanReach } from './watchdog-job.ts'
 import { writeAtomic } from './write-atomic.ts'
 
-type Rest = Pick<AgentStatus, 'names' | 'defaultRouter6' | 'resolvers' | 'jobs'>
+type Rest = Pick<AgentStatus, 'names' | 'defaultRouter6' | 'resolvers' | 'jobs'> & {
+  readonly reach: WanReach
+}
 
 /** Observes the WAN and writes status.json whenever something in it changed. */
 export class StatusJob {
@@ -14,7 +17,7 @@ export class StatusJob {
   readonly #startedAt: string
   readonly #rest: () => Rest
   #written = ''
-  #up: boolean | undefined
+  #state: WanReach['state'] | undefined
   #since = { since: '', sinceUptimeSecs: 0 }
 
   constructor(path: string, device: string, startedAt: string, rest: () => Rest) {
@@ -26,21 +29,21 @@ export class StatusJob {
 
   async run(): Promise<void> {
     const wan = readWanState(this.#device)
-    const up = isWanUp(wan)
-    if (up !== this.#up) {
-      const before = this.#up === undefined ? await this.#before(up) : undefined
+    const { reach, ...rest } = this.#rest()
+    if (reach.state !== this.#state) {
+      const before = this.#state === undefined ? await this.#before(reach.state) : undefined
       this.#since = before ?? {
         since: new Date().toISOString(),
         sinceUptimeSecs: Math.floor(uptime()),
       }
-      this.#up = up
+      this.#state = reach.state
     }
     const status: AgentStatus = {
       version: 1,
       pid: process.pid,
       startedAt: this.#startedAt,
-      wan: { ...wan, up, ...this.#since },
-      ...this.#rest(),
+      wan: { ...wan, ...reach, up: reach.state === 'up', ...this.#since },
+      ...rest,
     }
     const text = `${JSON.stringify(status, null, 2)}\n`
     if (text === this.#written) return
@@ -50,10 +53,10 @@ export class StatusJob {
   }
 
   /** An agent that was restarted goes on counting where the last one, of the same boot, saw the same. */
-  async #before(up: boolean): Promise<{ since: string; sinceUptimeSecs: number } | undefined> {
+  async #before(state: WanReach['state']): Promise<{ since: string; sinceUptimeSecs: number } | undefined> {
     try {
       const { wan }: Partial<AgentStatus> = JSON.parse(await readFile(this.#path, 'utf8'))
-      if (wan?.device !== this.#device || wan.up !== up) return undefined
+      if (wan?.device !== this.#device || wan.state !== state) return undefined
       if (typeof wan.since !== 'string' || typeof wan.sinceUptimeSecs !== 'number') return undefined
       return { since: wan.since, sinceUptimeSecs: wan.sinceUptimeSecs }
     } catch {

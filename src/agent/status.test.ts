@@ -2,9 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isWanUp, nextJobStatus } from './status.ts'
+import { nextJobStatus } from './status.ts'
 import { StatusJob } from './status-job.ts'
-import type { WanState } from './wan-state.ts'
 
 describe('nextJobStatus', () => {
   test('keeps since when, and the last error after it is over', () => {
@@ -19,34 +18,17 @@ describe('nextJobStatus', () => {
   })
 })
 
-describe('isWanUp', () => {
-  const up: WanState = {
-    device: 'wan0',
-    carrier: true,
-    addresses: ['192.0.2.2'],
-    defaultRoute4: true,
-    defaultRoute6: false,
-  }
-
-  test('needs a link, an address and a way out', () => {
-    expect(isWanUp(up)).toBe(true)
-    expect(isWanUp({ ...up, defaultRoute4: false, defaultRoute6: true })).toBe(true)
-    expect(isWanUp({ ...up, carrier: false })).toBe(false)
-    expect(isWanUp({ ...up, addresses: [] })).toBe(false)
-    expect(isWanUp({ ...up, defaultRoute4: false })).toBe(false)
-  })
-})
-
 describe('StatusJob', () => {
   test('writes what is, and a second agent goes on counting', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'sekisho-status-'))
     const path = join(dir, 'agent/status.json')
-    const rest = () => ({ defaultRouter6: false, resolvers: ['192.0.2.53'], jobs: {} })
+    const reach = { state: 'no-carrier', ipv4: 'no-address', ipv6: 'no-address' } as const
+    const rest = () => ({ reach, defaultRouter6: false, resolvers: ['192.0.2.53'], jobs: {} })
     await new StatusJob(path, 'no-such-dev', 't0', rest).run()
     const first = JSON.parse(await readFile(path, 'utf8'))
     expect(first).toMatchObject({
       version: 1,
-      wan: { device: 'no-such-dev', up: false },
+      wan: { device: 'no-such-dev', up: false, state: 'no-carrier' },
       resolvers: ['192.0.2.53'],
     })
     await new Promise((resolve) => setTimeout(resolve, 5))

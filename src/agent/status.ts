@@ -1,17 +1,19 @@
 import type { WanState } from './wan-state.ts'
+import type { WanReach } from './watchdog-job.ts'
 
 /** /run/sekisho/agent/status.json: what `sekisho status` says of the agent. Times are ISO 8601, in UTC. */
 export interface AgentStatus {
   readonly version: 1
   readonly pid: number
   readonly startedAt: string
-  readonly wan: WanState & {
-    /** Link, an address and a default route (of either family). */
-    readonly up: boolean
-    /** When `up` last changed, by the wall clock and in seconds since boot (a clock set later changes nothing). */
-    readonly since: string
-    readonly sinceUptimeSecs: number
-  }
+  readonly wan: WanState &
+    WanReach & {
+      /** Link, an address, a default route, and nothing found that says it carries nothing: of either IP version. */
+      readonly up: boolean
+      /** When `state` last changed, by the wall clock and in seconds since boot (a clock set later changes nothing). */
+      readonly since: string
+      readonly sinceUptimeSecs: number
+    }
   /** Absent when no module serves names and leases. */
   readonly names?: { readonly count: number; readonly leases: number }
   /** Whether our advertisements name us as a default router for IPv6. */
@@ -47,9 +49,4 @@ export function nextJobStatus(
         lastError: before.lastError,
         ...(before.lastErrorAt === undefined ? {} : { lastErrorAt: before.lastErrorAt }),
       }
-}
-
-/** Whether a WAN in this state carries traffic. */
-export function isWanUp(wan: WanState): boolean {
-  return wan.carrier && wan.addresses.length > 0 && (wan.defaultRoute4 || wan.defaultRoute6)
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { SocketAddress } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { hasDefaultRoute4, hasDefaultRoute6 } from './default-route.ts'
+import { defaultRoute4, defaultRoute6 } from './default-route.ts'
 
 /** The WAN as the kernel shows it now. */
 export interface WanState {
@@ -10,6 +11,9 @@ export interface WanState {
   readonly addresses: readonly string[]
   readonly defaultRoute4: boolean
   readonly defaultRoute6: boolean
+  /** Where the default routes lead; absent without one, and on a point-to-point link. */
+  readonly gateway4?: string
+  readonly gateway6?: string
 }
 
 /**
@@ -25,15 +29,23 @@ export function readWanState(device: string): WanState {
   const found = (networkInterfaces()[device] ?? []).filter(
     (entry) => !(entry.family === 'IPv6' && entry.address.startsWith('fe80:')),
   )
+  const [route4, route6] = up ? [defaultRoute4(routes4, device), defaultRoute6(routes6, device)] : []
   return {
     device,
     carrier: up,
     addresses: [...found.filter((e) => e.family === 'IPv4'), ...found.filter((e) => e.family === 'IPv6')].map(
       (entry) => entry.address,
     ),
-    defaultRoute4: up && hasDefaultRoute4(routes4, device),
-    defaultRoute6: up && hasDefaultRoute6(routes6, device),
+    defaultRoute4: route4 !== undefined,
+    defaultRoute6: route6 !== undefined,
+    ...(route4?.gateway === undefined ? {} : { gateway4: route4.gateway }),
+    ...(route6?.gateway === undefined ? {} : { gateway6: shortIp(route6.gateway) }),
   }
+}
+
+/** RFC 5952, by the runtime's own means. */
+function shortIp(address: string): string {
+  return new SocketAddress({ address, family: 'ipv6' }).address
 }
 
 /** Reading fails with EINVAL while a device is administratively down, with ENOENT when there is none. */

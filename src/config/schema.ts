@@ -196,6 +196,12 @@ const wanCommon = {
     .describe(
       'Drop private source addresses from the WAN; auto: unless the WAN address is itself private or CGNAT',
     ),
+  watchdog: z
+    .enum(['on', 'off'])
+    .optional()
+    .describe(
+      "on (default): notice a link that is up and carries nothing, by asking the gateway and the provider's resolvers when nothing comes back",
+    ),
 }
 
 export const WanConfig = z.discriminatedUnion('mode', [

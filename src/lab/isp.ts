@@ -4,34 +4,42 @@ import { startService } from './namespaces.ts'
 import type { ProcessId } from './process-id.ts'
 import { ATTACKER_CABLE, ROUTER_CABLES, SERVERS, WAN } from './topology.ts'
 
+const DHCP4_FILE = '/etc/kea/isp-dhcp4.json'
+const DHCP6_FILE = '/etc/kea/isp-dhcp6.json'
+
 /** The provider's services, each one process that can be stopped and started by its name. */
 const ISP_SERVICES = {
   'name-server-root': ['nsd', '-d', '-c', '/srv/dns/nsd-root.conf'],
   'name-server-tld': ['nsd', '-d', '-c', '/srv/dns/nsd-tld.conf'],
   'name-server-dns': ['nsd', '-d', '-c', '/srv/dns/nsd-dns.conf'],
   resolver: ['unbound', '-d', '-c', '/srv/dns/resolver.conf'],
-  dhcp4: [
-    'env',
-    'KEA_LOCKFILE_DIR=none',
-    'KEA_PIDFILE_DIR=/run',
-    'kea-dhcp4',
-    '-c',
-    '/etc/kea/isp-dhcp4.json',
-  ],
-  dhcp6: [
-    'env',
-    'KEA_LOCKFILE_DIR=none',
-    'KEA_PIDFILE_DIR=/run',
-    'kea-dhcp6',
-    '-c',
-    '/etc/kea/isp-dhcp6.json',
-  ],
+  dhcp4: ['env', 'KEA_LOCKFILE_DIR=none', 'KEA_PIDFILE_DIR=/run', 'kea-dhcp4', '-c', DHCP4_FILE],
+  dhcp6: ['env', 'KEA_LOCKFILE_DIR=none', 'KEA_PIDFILE_DIR=/run', 'kea-dhcp6', '-c', DHCP6_FILE],
   advertiser: ['radvd', '-n', '-m', 'stderr', '-C', '/etc/radvd-isp.conf', '-p', '/run/radvd-isp.pid'],
   web: ['nginx', '-c', '/etc/nginx/isp.conf', '-g', 'daemon off;'],
   // -x: it serves the clock of this machine and never sets it.
   time: ['chronyd', '-d', '-x', '-f', '/etc/chrony/isp.conf'],
 } as const satisfies Record<string, readonly string[]>
 export type IspService = keyof typeof ISP_SERVICES
+
+/** What the provider offers the router over DHCP; what is left out is as the lab begins. */
+export interface Dhcp4Offer {
+  /** The router's address, one of the WAN's prefix. */
+  readonly address?: string
+  readonly leaseSecs?: number
+}
+
+/** What it delegates (RFC 8415 section 6.3). */
+export interface Dhcp6Offer {
+  /** The /40 that customers' /56 come from. */
+  readonly delegated?: string
+}
+
+/**
+ * A fault of the provider while the line stays up: nothing comes or goes (`line`), or its router answers and nothing
+ * beyond it does (`beyond`).
+ */
+export type IspFault = 'line' | 'beyond'
 
 /** The provider: a WAN segment with DHCP, RA and prefix delegation, and the Internet behind it. */
 export class Isp extends Host {
@@ -53,6 +61,59 @@ export class Isp extends Host {
   async stopService(name: IspService): Promise<void> {
     const stop = 'read -r pid <"$1" && kill "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done'
     await this.exec(['bash', '-c', stop, 'stop', `/run/lab/${name}.pid`], { timeout: 10_000 })
+  }
+
+  /** Restarts DHCP with another offer. The leases are forgotten: what does not fit any more is refused when renewed. */
+  async offer4(offer: Dhcp4Offer = {}): Promise<void> {
+    await this.#reconfigure('dhcp4', DHCP4_FILE, dhcp4Config(offer))
+  }
+
+  async offer6(offer: Dhcp6Offer = {}): Promise<void> {
+    await this.#reconfigure('dhcp6', DHCP6_FILE, dhcp6Config(offer))
+  }
+
+  async #reconfigure(service: 'dhcp4' | 'dhcp6', file: string, config: object): Promise<void> {
+    await this.writeFile(file, JSON.stringify(config, null, 2))
+    if (await this.#runs(service)) await this.stopService(service)
+    await this.writeFile(`/var/log/lab-${service}.log`, '')
+    await this.startService(service)
+    // A request that comes before it serves is lost, and the next one comes a minute later.
+    const serves = 'until grep -q _STARTED "$1"; do sleep 0.05; done'
+    await this.execOk(['sh', '-c', serves, 'serves', `/var/log/lab-${service}.log`], { timeout: 20_000 })
+  }
+
+  /** Begins a fault, or ends whichever there is. */
+  async setFault(fault: IspFault | undefined): Promise<void> {
+    const drop = `{ ${Object.values(SERVERS)
+      .map(({ v4 }) => v4)
+      .join(', ')}, ${WAN.resolver4} }`
+    const drop6 = `{ ${Object.values(SERVERS)
+      .map(({ v6 }) => v6)
+      .join(', ')}, ${WAN.resolver6} }`
+    const beyond = `table inet lab_fault {
+  chain in {
+    type filter hook prerouting priority raw
+    iifname "${WAN.bridge}" ip daddr ${drop} drop
+    iifname "${WAN.bridge}" ip6 daddr ${drop6} drop
+  }
+}
+`
+    const fresh = 'table inet lab_fault\ndelete table inet lab_fault\n'
+    await this.execOk(['nft', '-f', '-'], { input: fault === 'beyond' ? fresh + beyond : fresh })
+    // A bridge port that is disabled takes no frame and keeps its carrier.
+    const state = fault === 'line' ? '0' : '3'
+    await this.execOk(['bridge', 'link', 'set', 'dev', ROUTER_CABLES[0].far.port, 'state', state])
+  }
+
+  async #runs(name: IspService): Promise<boolean> {
+    const { code } = await this.exec([
+      'sh',
+      '-c',
+      'kill -0 "$(cat "$1")" 2>/dev/null',
+      'runs',
+      `/run/lab/${name}.pid`,
+    ])
+    return code === 0
   }
 
   /** Names of services that are not running, with the last line of their log. */
@@ -78,8 +139,8 @@ export async function setUpIsp(isp: Isp, zones?: string): Promise<TrustFiles> {
   await isp.execOk(['sysctl', '-qw', ...sysctls])
   await isp.execOk(['ip', '-batch', '-'], { input: linkCommands() })
   const trust = await (zones === undefined ? prepareZones(isp) : restoreZones(isp, zones))
-  await isp.writeFile('/etc/kea/isp-dhcp4.json', JSON.stringify(dhcp4Config(), null, 2))
-  await isp.writeFile('/etc/kea/isp-dhcp6.json', JSON.stringify(dhcp6Config(), null, 2))
+  await isp.writeFile(DHCP4_FILE, JSON.stringify(dhcp4Config(), null, 2))
+  await isp.writeFile(DHCP6_FILE, JSON.stringify(dhcp6Config(), null, 2))
   await isp.writeFile(ROUTE_SCRIPT, routeScript, '0755')
   await isp.writeFile('/etc/radvd-isp.conf', radvdConfig())
   await isp.writeFile('/etc/nginx/isp.conf', webConfig())
@@ -118,14 +179,14 @@ function linkCommands(): string {
 /** Without it kea gives up for good on a link that is not ready when it starts. */
 const RETRY = { 'service-sockets-max-retries': 1000, 'service-sockets-retry-wait-time': 500 }
 
-function dhcp4Config(): object {
+function dhcp4Config({ address = WAN.router4, leaseSecs = 3600 }: Dhcp4Offer = {}): object {
   return {
     Dhcp4: {
       'interfaces-config': { interfaces: [WAN.bridge], ...RETRY },
       'lease-database': { type: 'memfile', persist: false },
-      'valid-lifetime': 3600,
-      'renew-timer': 1800,
-      'rebind-timer': 3150,
+      'valid-lifetime': leaseSecs,
+      'renew-timer': Math.floor(leaseSecs / 2),
+      'rebind-timer': Math.floor((leaseSecs * 7) / 8),
       authoritative: true,
       // One customer, one line: a new DHCP client on the same port gets the same address.
       'match-client-id': false,
@@ -135,7 +196,7 @@ function dhcp4Config(): object {
           subnet: WAN.prefix4,
           pools: [{ pool: '198.51.100.20 - 198.51.100.50' }],
           reservations: [
-            { 'hw-address': ROUTER_CABLES[0].near.mac, 'ip-address': WAN.router4 },
+            { 'hw-address': ROUTER_CABLES[0].near.mac, 'ip-address': address },
             { 'hw-address': ATTACKER_CABLE.near.mac, 'ip-address': WAN.attacker4 },
           ],
           'option-data': [
@@ -164,7 +225,7 @@ for ((i = 0; i < \${LEASES6_SIZE:-0}; i++)); do
 done
 `
 
-function dhcp6Config(): object {
+function dhcp6Config({ delegated = WAN.delegated6 }: Dhcp6Offer = {}): object {
   return {
     Dhcp6: {
       'interfaces-config': { interfaces: [WAN.bridge], ...RETRY },
@@ -185,7 +246,7 @@ function dhcp6Config(): object {
           subnet: WAN.prefix6,
           interface: WAN.bridge,
           pools: [{ pool: '2001:db8:0:1::1000 - 2001:db8:0:1::1fff' }],
-          'pd-pools': [{ prefix: WAN.delegated6, 'prefix-len': 40, 'delegated-len': 56 }],
+          'pd-pools': [{ prefix: delegated, 'prefix-len': 40, 'delegated-len': 56 }],
           'option-data': [{ name: 'dns-servers', data: WAN.resolver6 }],
         },
       ],

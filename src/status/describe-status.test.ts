@@ -11,6 +11,7 @@ const STATUS: RouterStatus = {
   links: [{ zone: 'home', device: 'br-home', carrier: true, addresses: ['10.0.0.1/24'] }],
   services: [{ module: 'watch', service: 'watch', state: 'healthy' }],
   agent: null,
+  lease: { delegated: [] },
   recorder: {
     archive: {},
     log: { dropped: { segments: 0, rows: 0 } },
@@ -72,4 +73,32 @@ it('says what the kernel had no room for', () => {
   expect(describeStatus({ ...STATUS, recorder: null, watchers })).toContain(
     '5 seen, 5 stored, 0 dropped, 7 packets lost in the kernel\n',
   )
+})
+
+it('says how far the Internet is there, and what the provider gave', () => {
+  const wan = {
+    state: 'up',
+    ipv4: 'up',
+    ipv6: 'up',
+    since: '2026-11-26T20:00:00Z',
+    gateway4: '192.0.2.1',
+    gateway6: 'fe80::1',
+  }
+  const lease = { secondsLeft: 3000, delegated: ['2001:db8:100::/56'] }
+  const lines = (over: Partial<typeof wan>, given: RouterStatus['lease'] = { delegated: [] }) =>
+    describeStatus({ ...STATUS, agent: { wan: { ...wan, ...over }, jobs: {} }, lease: given })
+      .split('\n')
+      .filter((line) => /Internet|lease/.test(line))
+      .map((line) => line.trim().replaceAll(/ +/g, ' '))
+  expect(lines({}, lease)).toEqual([
+    'Internet up IPv4 by 192.0.2.1, IPv6 by fe80::1, since 2026-11-26T20:00:00Z',
+    'delegated 2001:db8:100::/56, 50 min of the lease left',
+  ])
+  expect(lines({ ipv6: 'no-address' })).toEqual(['Internet up IPv4 by 192.0.2.1, since 2026-11-26T20:00:00Z'])
+  expect(lines({ ipv4: 'no-internet' })).toEqual([
+    '! Internet up IPv4: 192.0.2.1 answers and nothing beyond does, IPv6 by fe80::1, since 2026-11-26T20:00:00Z',
+  ])
+  expect(lines({ state: 'no-gateway', ipv4: 'no-gateway', ipv6: 'no-address' })).toEqual([
+    '! Internet no-gateway IPv4: 192.0.2.1 does not answer, since 2026-11-26T20:00:00Z',
+  ])
 })

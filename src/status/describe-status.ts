@@ -18,17 +18,7 @@ export function describeStatus(status: RouterStatus): string {
     const words = session === null ? 'sekisho-pppoe.service is not running' : describePppSession(session)
     rows.push([mark(session?.state === 'up'), 'PPPoE', '', session?.state ?? 'down', words])
   }
-  if (agent) {
-    const ways = [agent.wan.defaultRoute4 && 'IPv4', agent.wan.defaultRoute6 && 'IPv6'].filter(Boolean)
-    const way = ways.length > 0 ? `by ${ways.join(' and ')}` : 'no default route'
-    rows.push([
-      mark(agent.wan.up),
-      'Internet',
-      '',
-      agent.wan.up ? 'up' : 'down',
-      `${way}, since ${agent.wan.since}`,
-    ])
-  }
+  if (agent) rows.push(...wanRows(agent.wan, status.lease))
   rows.push([])
   rows.push([mark(status.firewall === 'loaded'), 'firewall', '', status.firewall])
   rows.push([mark(agent !== null), 'sekishod', '', agent ? 'running' : 'not running', agentWords(agent)])
@@ -60,6 +50,41 @@ export function describeStatus(status: RouterStatus): string {
       ? 'as router.yaml says'
       : `${status.pendingSteps} changes wait: see "sekisho plan"`
   return `${status.hostname}: ${generation}, ${pending}\n\n${table(rows)}`
+}
+
+type Wan = NonNullable<RouterStatus['agent']>['wan']
+
+/** "Internet", and what the provider gave. */
+function wanRows(
+  { state, ipv4, ipv6, since, gateway4, gateway6 }: Wan,
+  lease: RouterStatus['lease'],
+): string[][] {
+  const versions = [
+    { name: 'IPv4', reach: ipv4, gateway: gateway4 },
+    { name: 'IPv6', reach: ipv6, gateway: gateway6 },
+  ]
+  const words = versions.flatMap(({ name, reach, gateway }) => {
+    if (reach === 'up') return [gateway === undefined ? name : `${name} by ${gateway}`]
+    if (reach === 'no-address') return []
+    if (gateway === undefined) return [`${name}: no default route`]
+    return [
+      `${name}: ${gateway} ${reach === 'no-internet' ? 'answers and nothing beyond does' : 'does not answer'}`,
+    ]
+  })
+  // One version may be all that there is; one that is there and carries nothing is a fault.
+  const good = state === 'up' && versions.every(({ reach }) => reach === 'up' || reach === 'no-address')
+  const left = lease.secondsLeft === undefined ? [] : [`${duration(lease.secondsLeft)} of the lease left`]
+  const delegated = lease.delegated.length > 0 ? [`delegated ${lease.delegated.join(' ')}`] : []
+  const given = [...delegated, ...left].join(', ')
+  return [
+    [mark(good), 'Internet', '', state, [...words, `since ${since}`].join(', ')],
+    ...(given === '' ? [] : [['', '', '', '', given]]),
+  ]
+}
+
+function duration(secs: number): string {
+  if (secs < 120) return `${secs} s`
+  return secs < 7200 ? `${Math.round(secs / 60)} min` : `${Math.round(secs / 3600)} h`
 }
 
 function watcherWords({ ended, gaps, counts }: WatcherStatus): string {

@@ -1,4 +1,4 @@
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, uptime } from 'node:os'
 import { z } from 'zod'
 import type { DesiredState } from '../router/desired.ts'
 import type { Host } from '../router/host.ts'
@@ -7,6 +7,7 @@ import { observe } from '../router/observe.ts'
 import { PATHS } from '../router/paths.ts'
 import { plan } from '../router/plan.ts'
 import { PPP_SESSION, type PppSession, parsePppSession } from '../router/ppp-session.ts'
+import { parseWanLease, type WanLease } from './wan-lease.ts'
 
 export interface LinkStatus {
   /** "wan" or the network's name. */
@@ -34,10 +35,12 @@ const Counts = z.object({
 
 const Agent = z.object({
   wan: z.object({
-    up: z.boolean(),
+    state: z.string(),
+    ipv4: z.string(),
+    ipv6: z.string(),
     since: z.string(),
-    defaultRoute4: z.boolean(),
-    defaultRoute6: z.boolean(),
+    gateway4: z.string().optional(),
+    gateway6: z.string().optional(),
   }),
   names: z.object({ count: z.number(), leases: z.number() }).optional(),
   jobs: z.record(z.string(), z.object({ ok: z.boolean(), lastError: z.string().optional() })),
@@ -89,6 +92,8 @@ export interface RouterStatus {
   /** The PPPoE session; null while nobody works at it. Absent when the WAN is none. */
   readonly session?: PppSession | null
   readonly services: readonly ServiceStatus[]
+  /** What the provider gave, and for how long. */
+  readonly lease: WanLease
   /** What sekishod last said; null while it is not running. */
   readonly agent: z.output<typeof Agent> | null
   /** Counts of each record source; null without a recorder. */
@@ -109,6 +114,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
   const agent = await readStatus(host, `${PATHS.run}/agent/status.json`, Agent)
   const recorder = await readStatus(host, `${PATHS.run}/recorder/status.json`, Recorder)
   const watchers = await watcherStatus(host)
+  const lease = await wanLease(host, router.wan.device)
   const firewall = inventory.nft === undefined ? 'missing' : 'loaded'
   const links = await Promise.all(
     [
@@ -128,6 +134,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
       session: parsePppSession((await host.read(PPP_SESSION)) ?? '') ?? null,
     }),
     services,
+    lease,
     agent,
     recorder,
     watchers,
@@ -144,6 +151,12 @@ async function watcherStatus(host: Host): Promise<WatcherStatus[] | null> {
       return { name, ...child, ...(counts && { counts }) }
     }),
   )
+}
+
+/** Nothing while networkd does not answer, as with a WAN that is not its own. */
+async function wanLease(host: Host, device: string): Promise<WanLease> {
+  const { code, stdout } = await host.exec(['networkctl', '--json=short', 'status', device])
+  return code === 0 ? parseWanLease(stdout, uptime()) : { delegated: [] }
 }
 
 async function linkStatus(

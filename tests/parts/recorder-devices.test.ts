@@ -162,7 +162,7 @@ async function leases(
     version: 1,
     hostname: 'gate',
     domain: 'home.arpa',
-    wan: { device: 'wan0' },
+    wan: { device: 'wan0', mode: 'dhcp', watchdog: true },
     networks: [{ name: 'home', device: 'br-home', prefix: '10.0.0.0/24', advertise: true, reservations: [] }],
   } as const
   const text = JSON.stringify(clientsOf(config, parseLeases(JSON.stringify(reply)), Date.now()))

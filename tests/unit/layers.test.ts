@@ -10,7 +10,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['lib'],
   router: ['config', 'lib'],
   modules: ['router', 'config', 'lib'],
-  agent: ['router', 'lib'],
+  // Netlink, and how connections are read over it, in a process of its own (flush-nat.ts).
+  agent: [
+    'router',
+    'lib',
+    'recorder/netlink',
+    'watch/flows/conntrack-decode.ts',
+    'watch/flows/conntrack-socket.ts',
+    'watch/flows/ctnetlink.ts',
+  ],
   recorder: ['router/paths.ts', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
   watch: ['recorder/netlink', 'recorder/records', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
   prove: ['router', 'config', 'recorder/netlink', 'lib'],

@@ -9,6 +9,10 @@ export interface AgentConfig {
   readonly domain: string
   readonly wan: {
     readonly device: string
+    /** How it gets its address, as router.yaml says it: what to do when it carries nothing depends on it. */
+    readonly mode: string
+    /** Whether to look for an up link that carries nothing. */
+    readonly watchdog: boolean
     /** The provider's resolvers from the file; absent means what DHCP brings. */
     readonly dns?: readonly string[]
     /** What becomes of the PPPoE session (see ppp-session.ts); absent without one. */
@@ -63,6 +67,8 @@ function agentConfig(router: Router, provided: readonly Provided[]): AgentConfig
     domain: router.domain,
     wan: {
       device: router.wan.device,
+      mode: router.wan.config.mode,
+      watchdog: router.wan.config.watchdog !== 'off',
       ...(router.wan.config.mode === 'static' ? { dns: router.wan.config.dns } : {}),
       ...(router.wan.config.mode === 'pppoe' ? { session: PPP_SESSION } : {}),
     },
