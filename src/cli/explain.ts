@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { loadRouter } from '../load-router.ts'
 import type { Decider } from '../prove/decision.ts'
-import { type Explanation, explain, type Question } from '../prove/explain.ts'
+import { type Explained, type Explanation, explain, type Question } from '../prove/explain.ts'
 import { findParty, type KnownDevice, type Party, partyText } from '../prove/find-party.ts'
 import { type Live, observeLive } from '../prove/live.ts'
 import type { ProbeProtocol } from '../prove/twin-spec.ts'
@@ -75,7 +75,13 @@ async function run(
     return fail(
       `${source} and ${destination} have no IP version in common. Fix: write addresses of one version`,
     )
-  const { answers, notes } = await explain(live, questions)
+  let explained: Explained
+  try {
+    explained = await explain(live, questions)
+  } catch (error) {
+    return fail(`the live rules cannot be copied: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const { answers, notes } = explained
   const zones = zonesOf(router)
   process.stdout.write(
     json

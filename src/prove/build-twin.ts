@@ -39,6 +39,12 @@ const QUIET: Readonly<Record<string, string>> = {
   'net/ipv6/icmp/ratelimit': '0',
 }
 
+/** A bridge of the twin only puts hosts beside a device: its frames are no packets of the router's. */
+const UNBRIDGED: Readonly<Record<string, string>> = {
+  'net/bridge/bridge-nf-call-iptables': '0',
+  'net/bridge/bridge-nf-call-ip6tables': '0',
+}
+
 export interface BuiltHost {
   readonly network: Namespace
   readonly tcp: number
@@ -75,7 +81,7 @@ export class Builder {
     router.ip(['link set lo up'])
     const hosts = new Map(spec.devices.flatMap((device) => addDevice(router, device, spec.hosts)))
     router.ip(spec.routes.map((route) => `route add ${route}`))
-    for (const [path, value] of Object.entries(spec.sysctls)) router.sysctl(path, value)
+    for (const [path, value] of Object.entries({ ...spec.sysctls, ...UNBRIDGED })) router.sysctl(path, value)
     const notes = spec.rulesets.flatMap(({ what, argv, text, optional }) => {
       const { problem } = router.try(argv, text)
       if (problem === undefined) return []

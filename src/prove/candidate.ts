@@ -218,7 +218,7 @@ function at({ version, first }: Prefix, offset: bigint): Ip {
 }
 
 /** What is known of a router for finding the ends that people name. */
-function surroundingsOf(router: Router): Surroundings {
+export function surroundingsOf(router: Router): Surroundings {
   return {
     networks: router.networks.map((network) => ({
       name: network.name,

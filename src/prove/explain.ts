@@ -96,13 +96,19 @@ async function answer(twin: Twin, live: Live, spec: TwinSpec, question: Question
     translatedBy: decision.translatedBy,
     ...(moved && { arrivesAt: { address: last.to, ...(port !== undefined && { port: last.dport }) } }),
     ...(outcome.seenFrom !== undefined && outcome.seenFrom !== source && { seenFrom: outcome.seenFrom }),
-    ...(decidedBy === undefined && { because: whyWithoutRule(outcome, decision, out) }),
+    ...(decidedBy === undefined && { because: whyWithoutRule(outcome, decision, from, out) }),
   }
 }
 
 /** Says what is known where no rule had the last word. */
-function whyWithoutRule({ result, trace, error }: Outcome, { after }: Decision, out: string): string {
-  if (result === 'reached') return 'no rule had a word in it'
+function whyWithoutRule(
+  { result, trace, error }: Outcome,
+  { after }: Decision,
+  from: string,
+  out: string,
+): string {
+  if (result === 'reached')
+    return from === ROUTER ? 'the router itself may send what it likes' : 'no rule refused it'
   if (result === 'unsent') return `it cannot be sent: ${error}`
   if (trace.length === 0) return 'the router does not take it: its source or destination has no way there'
   if (out === '') return `there is no route to ${after?.to}`

@@ -78,10 +78,9 @@ function partyOf(label: string, ips: readonly Ip[]): Party {
 
 function viaDefault(address: string, live: Live): Ip[] {
   const ip = parseIp(address)
-  const zero = ip && { version: ip.version, value: 0n }
   const way = ip && wayTo(ip, live)
-  const usual = live.routes.find(({ prefix, family }) => family === zero?.version && prefix.length === 0)
-  return ip && way && way.device === usual?.device ? [ip] : []
+  // What has a way of its own is somebody's.
+  return ip && way?.prefix.length === 0 && !isOwn(ip, live) ? [ip] : []
 }
 
 /** The router's addresses on the devices that lead to somebody. */

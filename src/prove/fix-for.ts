@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
+import { findEnd } from '../config/end.ts'
 import type { Check } from '../config/schema.ts'
-import type { Subject } from './candidate.ts'
+import { type Subject, surroundingsOf } from './candidate.ts'
 import type { Decider } from './decision.ts'
 import type { Failure } from './prove.ts'
 
@@ -11,7 +12,7 @@ export function fixFor(check: Check, failure: Failure, subject: Subject): string
 
 function close(check: Check, { probe, decision }: Failure, subject: Subject): string {
   const by = decision.passedBy
-  const denial = `add ${denyEntry(check)} to firewall.deny`
+  const denial = `add ${denyEntry(check, subject)} to firewall.deny`
   switch (by?.module) {
     case 'firewall.allow':
     case 'firewall.forwards':
@@ -22,7 +23,7 @@ function close(check: Check, { probe, decision }: Failure, subject: Subject): st
     case 'core':
     case undefined:
       if (probe.protocol === 'icmp' && check.from === 'wan')
-        return `IPv6 pings come in as RFC 4890 asks: write "protocol: tcp+udp", or add ${denyEntry({ ...check, protocol: 'icmp' })} to firewall.deny`
+        return `IPv6 pings come in as RFC 4890 asks: write "protocol: tcp+udp", or add ${denyEntry({ ...check, protocol: 'icmp' }, subject)} to firewall.deny`
       return `${denial}, or expect it to be reached`
     default:
       return `${denial}: the module ${by?.module} opened it`
@@ -53,13 +54,14 @@ function open(check: Check, { probe, decision, arrived }: Failure, subject: Subj
   return `add ${entry} to firewall.allow`
 }
 
-function denyEntry({ from, to, protocol, ports }: Check): string {
-  const zone = /^[a-z][a-z0-9-]{0,11}$/.test(from)
+function denyEntry({ from, to, protocol, ports }: Check, subject: Subject): string {
+  const zone = zoneName(from, subject)
   const numbers = (ports ?? []).map((range) =>
     range.from === range.to ? range.from : `${range.from}-${range.to}`,
   )
   const parts = [
-    zone ? `from: ${from}` : `source: ${from}`,
+    `from: ${zone}`,
+    ...(zone === from ? [] : [`source: ${from}`]),
     `to: ${to}`,
     ...(protocol === 'any' ? [] : [`protocol: ${protocol}`]),
     ...(numbers.length > 0 ? [`ports: [${numbers.join(', ')}]`] : []),
@@ -67,11 +69,9 @@ function denyEntry({ from, to, protocol, ports }: Check): string {
   return `{ ${parts.join(', ')} }`
 }
 
-function zoneName(end: string, { router }: Subject): string {
-  const owner = router.networks.find(({ dhcp }) =>
-    dhcp?.reservations.some(({ name, mac, address }) => [name, mac, address].includes(end)),
-  )
-  return owner?.name ?? end
+/** The zone that an end of a check is in. */
+function zoneName(end: string, subject: Subject): string {
+  return findEnd(end, surroundingsOf(subject.router))?.zone ?? end
 }
 
 /** "entry 2 of firewall.allow", by its comment. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { contains, formatIp, type Ip, type Prefix, parseCidr, parseIp, prefixOf } from '../lib/ip.ts'
 import type { Exec } from '../router/host.ts'
+import { NFT_TABLE } from '../router/paths.ts'
 import type { Ruleset, TwinHost, TwinSpec } from './twin-spec.ts'
 
 /*
@@ -35,8 +36,6 @@ const SYSCTLS = [
   'net/ipv6/conf/all/forwarding',
   'net/ipv4/conf/all/rp_filter',
   'net/ipv4/conf/default/rp_filter',
-  'net/bridge/bridge-nf-call-iptables',
-  'net/bridge/bridge-nf-call-ip6tables',
 ] as const
 
 export interface LiveDevice {
@@ -155,8 +154,9 @@ async function rulesetsOf(listing: string, exec: Exec, notes: string[]): Promise
       rulesets.push({
         what: `the table ${family} ${name}`,
         argv: ['nft', '-f', '-'],
-        text: `${text}\n`,
-        optional: true,
+        text: `${readable(text)}\n`,
+        // Without our own there is nothing to explain.
+        ...(name !== NFT_TABLE && { optional: true as const }),
       })
   }
   for (const [family, save, restore] of [
@@ -173,6 +173,14 @@ async function rulesetsOf(listing: string, exec: Exec, notes: string[]): Promise
       )
   }
   return rulesets
+}
+
+/** nft prints ports of a protocol that a set chose in a way that it does not read: "0x1770 [invalid type]". */
+function readable(text: string): string {
+  return text.replaceAll(
+    /0x([0-9a-f]{1,4}) \[invalid type\]/g,
+    (_, hex: string) => `${Number.parseInt(hex, 16)}`,
+  )
 }
 
 /** The device by which an address is reached, and how; undefined when it is the router's own or there is no way. */

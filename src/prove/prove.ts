@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
 import type { Issue } from '../config/issue.ts'
 import type { Check } from '../config/schema.ts'
 import { type Stage, type Subject, stageOf } from './candidate.ts'
@@ -6,7 +6,7 @@ import { type Decision, decide, deciderText } from './decision.ts'
 import { type Trial, trialsOf } from './expand-check.ts'
 import { fixFor } from './fix-for.ts'
 import { Twin } from './twin.ts'
-import type { Outcome, Probe } from './twin-spec.ts'
+import { type Outcome, type Probe, ROUTER } from './twin-spec.ts'
 
 export type { Subject } from './candidate.ts'
 
@@ -73,8 +73,16 @@ async function attempt(
   const zone = outcome.at === undefined ? stage.zoneOf(address) : zoneAt(stage, outcome.at)
   const arrived = outcome.result === 'reached'
   const hit = arrived && zone === target.zone && (target.addresses?.includes(address) ?? true)
-  if (hit === (expect === 'reached')) return undefined
-  return { probe, outcome, decision, ...(arrived && { arrived: zone === 'router' ? 'the router' : address }) }
+  // Nobody out there can answer an address of ours.
+  const bare = zone === 'wan' && isIPv4(probe.source) && outcome.seenFrom === probe.source
+  const unanswerable = hit && bare && stage.zoneOf(probe.source) !== 'wan' && probe.from !== ROUTER
+  if (hit === (expect === 'reached') && !(expect === 'reached' && unanswerable)) return undefined
+  return { probe, outcome, decision, ...(arrived && { arrived: arrivedText(zone, address, unanswerable) }) }
+}
+
+function arrivedText(zone: string, address: string, unanswerable: boolean): string {
+  if (zone === ROUTER) return 'the router'
+  return unanswerable ? `${address} with a source that cannot be answered` : address
 }
 
 function zoneAt(stage: Stage, host: string): string {

@@ -119,7 +119,7 @@ async function follow(twin: BuiltTwin, following: Following): Promise<Outcome> {
     const answer = look(following, accepted, isReady)
     events.push(...readTrace(twin))
     const trace = ownTrace(events, wanted)
-    if (answer) return { ...answer, trace }
+    if (answer) return { ...answer, trace: await wholeTrace(twin, wanted, events, answer) }
     // What a rule drops without a word will not be heard of again.
     const last = trace.findLast(({ verdict }) => verdict === 'drop')
     if (last && !twin.rejects(last)) return { result: 'silent', trace }
@@ -131,6 +131,23 @@ async function follow(twin: BuiltTwin, following: Following): Promise<Outcome> {
     if (open) fds.writeInt32LE(-1, 0)
     else isReady = false
     await poll(fds, watched.length, Math.ceil(left))
+  }
+}
+
+/** A rule's refusal may be here before the kernel's word on the rule is: it is sent while the rule is at work. */
+async function wholeTrace(
+  twin: BuiltTwin,
+  wanted: Probe,
+  events: TraceEvent[],
+  { result }: Answer,
+): Promise<TraceEvent[]> {
+  const deadline = performance.now() + REJECT_MS
+  for (;;) {
+    const trace = ownTrace(events, wanted)
+    const whole = result !== 'refused' || trace.some(({ verdict }) => verdict === 'drop')
+    if (whole || performance.now() > deadline) return trace
+    await twin.trace.wait(20)
+    events.push(...readTrace(twin))
   }
 }
 
