@@ -113,7 +113,9 @@ async function answer(
   command: string,
   answers: readonly (readonly [question: string, keys: string])[],
 ): Promise<{ code: number | null; said: string }> {
-  const inside = lab.router.command(['sh', '-c', `stty cols 160 rows 40; ${command}`], { env: { TERM: 'xterm' } })
+  const inside = lab.router.command(['sh', '-c', `stty cols 160 rows 40; ${command}`], {
+    env: { TERM: 'xterm' },
+  })
   const quoted = inside.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
   const child = spawn('script', ['--quiet', '--return', '--flush', '--command', quoted, '/dev/null'])
   let said = ''
