@@ -52,6 +52,7 @@ sekisho, "age --decrypt FILE | tar --extract" opens it. SSH keys need Debian's p
 async function run(file: string, options: Options): Promise<number> {
   try {
     if (process.getuid?.() !== 0) throw new Refusal('backup reads secrets and leases', 'run it as root')
+    process.umask(0o022)
     if (file === '-' && process.stdout.isTTY)
       throw new Refusal('a terminal is no place for an archive', 'name a file, or pipe it somewhere')
     const lock = await lockOf(options)

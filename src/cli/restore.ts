@@ -57,6 +57,7 @@ is understood the other way round where only that makes sense, and where both do
 async function run(file: string, options: Options): Promise<number> {
   try {
     if (process.getuid?.() !== 0) throw new Refusal('restore writes to /etc and /var', 'run it as root')
+    process.umask(0o022)
     const say = (line: string) => process.stderr.write(`  ${line}\n`)
     const { manifest, kept } = await restore({
       host: createHost(),

@@ -246,6 +246,7 @@ describe('restore on a machine that is in use', () => {
     const used = await fullMachine(work)
     await used.write('/etc/sekisho/router.yaml', 'version: 1\nhostname: other\n')
     await used.write('/etc/sekisho/secrets/s3', 'other')
+    await used.write('/var/lib/sekisho/kea/leases/kea-leases4.csv', 'other leases\n')
     for (const machine of [blank, used]) {
       const before = await stateOf(machine)
       const adapt = async (yaml: string) => {
@@ -259,6 +260,7 @@ describe('restore on a machine that is in use', () => {
       await expect(restoreOn(machine, file, { key, adapt, force: true })).rejects.toThrow('ENOENT')
       expect(await stateOf(machine)).toEqual(before.filter((line) => !line.includes('/agent/')))
     }
+    expect(used.ran.at(-1)).toBe('systemctl start sekishod.service')
   })
 
   test('a file where a folder has to be is a reason as well', async () => {

@@ -1,31 +1,17 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import {
-  chmod,
-  chown,
-  copyFile,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  statfs,
-} from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { syncPath } from '../lib/sync-path.ts'
-import { type Host, hasCode } from '../router/host.ts'
-import { PATHS } from '../router/paths.ts'
+import { mkdir, open, readdir, readFile, rm, rmdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Host } from '../router/host.ts'
+import { COMPOSE_PROJECT, PATHS } from '../router/paths.ts'
 import type { Bytes } from './bytes.ts'
 import { decrypt, isEncrypted, type Key, MAX_HEADER } from './cipher.ts'
-import type { ArchivedFile, BackupManifest } from './manifest.ts'
+import { conflictsOf } from './conflicts.ts'
+import { exists } from './exists.ts'
+import type { BackupManifest } from './manifest.ts'
 import { namedFiles } from './named-files.ts'
+import { placeAll } from './place.ts'
 import { readArchive } from './read-archive.ts'
 import { Refusal } from './refusal.ts'
-import { CONFIG_FOLDER, isOutside } from './travel.ts'
+import { isOutside } from './travel.ts'
 
 export interface RestoreOptions {
   readonly host: Host
@@ -47,6 +33,7 @@ export interface RestoreResult {
 }
 
 const STAGE = '.restore-'
+const AGENT = 'sekishod.service'
 const LOCK_SECS = 120
 
 /**
@@ -97,51 +84,18 @@ async function unpackAndPlace(options: RestoreOptions, stage: string): Promise<R
       `this machine has other files in these places: ${conflicts.slice(0, 5).join(', ')}`,
       'move them away, or say --force (what is there is kept beside)',
     )
-  if (conflicts.some((path) => path.startsWith(`${PATHS.data}/`))) await stopServices(host, onProgress)
   const undo: (() => Promise<void>)[] = []
   try {
+    if (conflicts.some((path) => path.startsWith(`${PATHS.data}/`))) {
+      onProgress('stopping the services, which have files open that are replaced')
+      undo.push(await stopServices(host))
+    }
     const kept = await placeAll({ manifest, root, stage, conflicts, undo })
     return { manifest, kept }
   } catch (error) {
     for (const step of undo.reverse()) await step().catch(() => undefined)
     throw error
   }
-}
-
-interface Placing {
-  readonly manifest: BackupManifest
-  readonly root: string
-  readonly stage: string
-  readonly conflicts: readonly string[]
-  /** What takes back what was done so far, in the order in which it was done. */
-  readonly undo: (() => Promise<void>)[]
-}
-
-/** Moves everything into its place, router.yaml last; returns where that is now which was there. */
-async function placeAll({ manifest, root, stage, conflicts, undo }: Placing): Promise<string[]> {
-  const kept: string[] = []
-  for (const path of conflicts) {
-    const beside = await freeName(`${root}${path}.before-restore`)
-    await rename(root + path, beside)
-    undo.push(async () => {
-      await rm(root + path, { recursive: true, force: true })
-      await rename(beside, root + path)
-    })
-    kept.push(beside.slice(root.length))
-  }
-  for (const { path, mode, uid, gid } of manifest.folders) {
-    await makeFolder(root, dirname(path))
-    await mkdir(root + path, { recursive: true })
-    await chown(root + path, uid, gid)
-    await chmod(root + path, mode)
-  }
-  const last = ({ path }: ArchivedFile) => (path === PATHS.config ? 1 : 0)
-  for (const file of manifest.files.toSorted((a, b) => last(a) - last(b))) {
-    // The same bytes are there already, as after a restore that was cut short: they stay if this one is taken back.
-    if (!(await exists(root + file.path))) undo.push(() => rm(root + file.path, { force: true }))
-    await place(file, root, stage)
-  }
-  return kept
 }
 
 async function openArchive({ file, key }: RestoreOptions): Promise<Bytes> {
@@ -193,115 +147,20 @@ function refuseStrangers({ files }: BackupManifest, text: string): void {
     throw new Refusal(`it holds ${stranger.path}, which its router.yaml does not name`, 'use another backup')
 }
 
-/** Paths at which something else lies than what is to come: a file with other bytes, a folder with other files. */
-async function conflictsOf(
-  { files, folders }: BackupManifest,
-  root: string,
-  stage: string,
-): Promise<string[]> {
-  const conflicts: string[] = []
-  const within = (path: string) => conflicts.some((folder) => path.startsWith(`${folder}/`))
-  for (const path of ancestorsOf([...files, ...folders])) {
-    const found = await stat(root + path).catch(absent)
-    if (found && !found.isDirectory() && !within(path)) conflicts.push(path)
-  }
-  for (const { path, whole } of folders) {
-    const found = await lstat(root + path).catch(absent)
-    if (within(path) || found === undefined) continue
-    if (!found.isDirectory()) conflicts.push(path)
-    else if (whole && !(await hasNothingElse(root, path, files, stage))) conflicts.push(path)
-  }
-  for (const { path } of files) {
-    if (!within(path) && (await exists(root + path)) && !(await sameBytes(root + path, stage + path)))
-      conflicts.push(path)
-  }
-  return conflicts
-}
-
-/** The folders that these paths need, from the top. */
-function ancestorsOf(placed: readonly { readonly path: string }[]): string[] {
-  const all = placed.flatMap(({ path }) => {
-    const parts = path.split('/').slice(1, -1)
-    return parts.map((_, i) => `/${parts.slice(0, i + 1).join('/')}`)
-  })
-  return [...new Set(all)].sort()
-}
-
-async function hasNothingElse(
-  root: string,
-  path: string,
-  files: readonly ArchivedFile[],
-  stage: string,
-): Promise<boolean> {
-  const entries = await readdir(root + path, { withFileTypes: true, recursive: true })
-  for (const entry of entries.filter((one) => !one.isDirectory())) {
-    const inside = join(entry.parentPath, entry.name)
-    const wanted = files.find((file) => root + file.path === inside)
-    if (!wanted || !entry.isFile() || !(await sameBytes(inside, stage + wanted.path))) return false
-  }
-  return true
-}
-
-async function sameBytes(a: string, b: string): Promise<boolean> {
-  const found = await lstat(a)
-  if (!found.isFile() || found.size !== (await lstat(b)).size) return false
-  const [one, two] = await Promise.all([hashOf(a), hashOf(b)])
-  return one === two
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
-}
-
-/** Whoever still has the old files open would write into what was put aside. The next apply starts them again. */
-async function stopServices(host: Host, onProgress: (line: string) => void): Promise<void> {
-  onProgress('stopping the services, which have files open that are replaced')
-  await host.exec(['systemctl', 'stop', 'sekishod.service'])
-  const filter = 'label=com.docker.compose.project=sekisho'
+/**
+ * Whoever still has the old files open would write into what was put aside. The next apply starts them again; what is
+ * returned does it at once.
+ */
+async function stopServices(host: Host): Promise<() => Promise<void>> {
+  await host.exec(['systemctl', 'stop', AGENT])
+  const filter = `label=com.docker.compose.project=${COMPOSE_PROJECT}`
   const { stdout } = await host.exec(['docker', 'ps', '--quiet', '--filter', filter])
   const running = stdout.split('\n').filter((id) => id !== '')
-  if (running.length > 0)
-    await host.exec(['docker', 'stop', '--time', '20', ...running], { timeoutMs: 120_000 })
-}
-
-async function place({ path, mode, uid, gid }: ArchivedFile, root: string, stage: string): Promise<void> {
-  const from = stage + path
-  const to = root + path
-  await makeFolder(root, dirname(path))
-  await chown(from, uid, gid)
-  await chmod(from, mode)
-  await rename(from, to).catch(async (error: unknown) => {
-    if (!hasCode(error, 'EXDEV')) throw error
-    const beside = join(dirname(to), `.sekisho-restore-${process.pid}`)
-    try {
-      await copyFile(from, beside)
-      await chown(beside, uid, gid)
-      await chmod(beside, mode)
-      await syncPath(beside)
-      await rename(beside, to)
-    } catch (failure) {
-      await rm(beside, { force: true })
-      throw failure
-    }
-  })
-  await syncPath(dirname(to))
-}
-
-async function makeFolder(root: string, path: string): Promise<void> {
-  if (path === PATHS.secrets) {
-    await mkdir(root + path, { recursive: true, mode: 0o700 })
-    await chmod(root + path, 0o700)
-  } else if (path.startsWith(`${PATHS.secrets}/`)) await mkdir(root + path, { recursive: true, mode: 0o700 })
-  else if (path.startsWith(CONFIG_FOLDER)) await mkdir(root + path, { recursive: true, mode: 0o755 })
-  else await mkdir(root + path, { recursive: true, mode: 0o750 })
-}
-
-async function freeName(path: string): Promise<string> {
-  for (let i = 1; ; i++) {
-    const name = i === 1 ? path : `${path}.${i}`
-    if (!(await exists(name))) return name
+  const docker = (...argv: string[]) => host.exec(['docker', ...argv, ...running], { timeoutMs: 120_000 })
+  if (running.length > 0) await docker('stop', '--time', '20')
+  return async () => {
+    if (running.length > 0) await docker('start')
+    await host.exec(['systemctl', 'start', AGENT])
   }
 }
 
@@ -313,13 +172,4 @@ async function writeDurably(path: string, text: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await lstat(path).catch(absent)) !== undefined
-}
-
-function absent(error: unknown): undefined {
-  if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
-  throw error
 }

@@ -65,7 +65,9 @@ test('a blank machine with other ports takes over: clients keep their addresses 
     await rm(work, { recursive: true })
   }
   const restore = (...args: string[]) =>
-    lab.router.exec(['sekisho', 'restore', '/root/backup', '--passphrase-file', PASSPHRASE, ...args])
+    lab.router.exec(['sekisho', 'restore', '/root/backup', '--passphrase-file', PASSPHRASE, ...args], {
+      timeout: 300_000,
+    })
 
   const unmapped = await restore()
   expect(unmapped.code).toBe(1)
@@ -87,10 +89,7 @@ test('a blank machine with other ports takes over: clients keep their addresses 
   await lab.router.execOk(['rm', '/etc/sekisho/router.yaml'])
 
   const maps = Object.entries(PORTS).flatMap(([old, now]) => ['--map', `${now}=${old}`])
-  expect(await restore(...maps)).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('next: sekisho plan'),
-  })
+  expect(await restore(...maps, '--apply')).toMatchObject({ code: 0 })
   const yaml = await lab.router.execOk(['cat', '/etc/sekisho/router.yaml'])
   expect(yaml).toContain('interfaces: [enp2s0, enp4s0] # laptop and phone, bridged')
   expect(await lab.router.execOk(['cat', '/etc/sekisho/secrets/probe'])).toBe('hush')
@@ -99,8 +98,6 @@ test('a blank machine with other ports takes over: clients keep their addresses 
     stderr: expect.stringContaining('is configured already'),
   })
 
-  const applied = await lab.apply()
-  expect(applied.stderr + applied.stdout).toContain('is in use and confirmed')
   expect(await lab.router.exec(['sekisho', 'plan'])).toMatchObject({ code: 0 })
   await expect.poll(nameOf, { timeout: 30_000 }).toBe(address)
   await lab.plug('laptop')
