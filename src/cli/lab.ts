@@ -8,7 +8,7 @@ import { labStatus } from '../lab/status.ts'
 import { HOSTS, type HostName } from '../lab/topology.ts'
 import { up } from '../lab/up.ts'
 
-/** `sekisho lab up|down|status|exec`: a whole router, its provider and its clients, in namespaces of this machine. */
+/** `sekisho lab up|vm|down|status|exec`: a whole router, its provider and its clients, in namespaces of this machine. */
 export function labCommand(): Command {
   const lab = new Command('lab')
     .description('a whole router at work on this machine, with provider and clients')
@@ -18,7 +18,14 @@ export function labCommand(): Command {
     .command('up')
     .description('build what is missing, start the lab and check that it works')
     .option('--bare', 'leave the router machine as Debian installs it')
-    .action(({ bare }: { bare?: boolean }) => guarded(() => upHere(bare === true)))
+    .action(({ bare }: { bare?: boolean }) => guarded(() => upHere({ bare: bare === true, vm: false })))
+  lab
+    .command('vm')
+    .description(
+      "as up, with the router in a virtual machine with Debian's kernel (emulated: slow); it takes the place of a lab that is up, and down, status and exec are its too",
+    )
+    .option('--bare', 'leave the router machine as Debian installs it')
+    .action(({ bare }: { bare?: boolean }) => guarded(() => upHere({ bare: bare === true, vm: true })))
   lab
     .command('down')
     .description('end the lab and remove everything it made')
@@ -48,14 +55,14 @@ export function labCommand(): Command {
   return lab
 }
 
-async function upHere(bare: boolean): Promise<number> {
+async function upHere({ bare, vm }: { bare: boolean; vm: boolean }): Promise<number> {
   const start = performance.now()
   const onProgress = (line: string) => {
     const secs = ((performance.now() - start) / 1000).toFixed(1)
     console.log(`[${secs.padStart(6)} s] ${line}`)
   }
   try {
-    await up({ onProgress, bare })
+    await up({ onProgress, bare, vm })
   } catch (error) {
     onProgress('failed')
     console.error(`sekisho: ${error instanceof Error ? error.message : String(error)}`)

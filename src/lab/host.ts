@@ -47,7 +47,11 @@ export function loginCommand(
     ...(process.env.TERM === undefined ? {} : { TERM: process.env.TERM }),
     ...env,
   }
-  return [...CLEAN_ENVIRONMENT, ...Object.entries(environment).map(([key, value]) => `${key}=${value}`), ...argv]
+  return [
+    ...CLEAN_ENVIRONMENT,
+    ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
+    ...argv,
+  ]
 }
 
 /** One machine of the lab, simple host or router, seen from the tests: it runs commands and captures packets. */

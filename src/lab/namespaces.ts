@@ -114,11 +114,7 @@ export async function startMachine(options: {
 }
 
 /** Starts a program in the background of the lab's own namespaces. Returns its number there. */
-export async function startInRoot(
-  root: ProcessId,
-  log: string,
-  command: readonly string[],
-): Promise<number> {
+export async function startInRoot(root: ProcessId, log: string, command: readonly string[]): Promise<number> {
   const line = await runOk([...enterRoot(root), 'bash', script('service.sh'), log, ...command])
   return Number(line.trim())
 }

@@ -14,6 +14,7 @@ done
 [ -e "/sys/class/net/br-$tap" ] || ip link add "br-$tap" type bridge forward_delay 0 mcast_snooping 0 group_fwd_mask 0xfff8
 for link in "$tap" "br-$tap" "$@"; do
   echo 1 >"/proc/sys/net/ipv6/conf/$link/disable_ipv6"
-  [ "$link" = "br-$tap" ] || ip link set "$link" master "br-$tap"
+  # One that is in another cable already stays there.
+  [ "$link" = "br-$tap" ] || [ -e "/sys/class/net/$link/master" ] || ip link set "$link" master "br-$tap"
   ip link set "$link" up
 done

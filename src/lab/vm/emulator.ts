@@ -52,7 +52,9 @@ export class Emulator {
       await sleep(50)
       if (existsSync(join(this.folder, 'qmp'))) return
     }
-    throw new Error(`qemu did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join('\n')}`)
+    throw new Error(
+      `qemu did not start: ${readFileSync(log, 'utf8').trim().split('\n').slice(-5).join('\n')}`,
+    )
   }
 
   /** Kills it, and resolves when it is gone: what the machine did not flush is lost, as in a power cut. */

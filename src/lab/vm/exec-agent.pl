@@ -14,34 +14,39 @@ use POSIX ();
 use constant HELLO => "sekisho-lab-exec";
 use constant MOST  => 65536;
 
+my @paths = wait_for_ports();
 my %ports;      # path => its open file, while nobody uses it
 my %sessions;   # process => path
 $SIG{PIPE} = 'IGNORE';
-# A full second of rest is no loss: the kernel says when something comes (SIGIO), and when a session ends.
+# The kernel says when something comes (SIGIO), and when a session ends.
 pipe(my $woken, my $wake) or die "pipe: $!";
 for my $end ($woken, $wake) { fcntl($end, F_SETFL, O_NONBLOCK) or die "fcntl: $!" }
 $SIG{IO} = $SIG{CHLD} = sub { syswrite($wake, '.') };
 
 while (1) {
     while ((my $pid = waitpid(-1, POSIX::WNOHANG())) > 0) { delete $sessions{$pid} }
-    for my $path (port_paths()) { open_port($path) unless $ports{$path} }
+    my %busy = map { $_ => 1 } values %sessions;
+    for my $path (@paths) { open_port($path) unless $ports{$path} || $busy{$path} }
     for my $path (keys %ports) { begin($path) }
     my $ready = '';
     vec($ready, fileno($woken), 1) = 1;
-    select($ready, undef, undef, 1);
+    # What came between the look at a port and its signal waits for no more than this.
+    select($ready, undef, undef, 10);
     sysread($woken, my $dots, 4096);
 }
 
-sub port_paths {
-    my %busy = map { $_ => 1 } values %sessions;
-    my @paths;
-    for my $file (glob '/sys/class/virtio-ports/*/name') {
-        open(my $in, '<', $file) or next;
-        my $name = <$in>;
-        my ($device) = $file =~ m{/(vport\w+)/name$};
-        push @paths, "/dev/$device" if ($name // '') =~ /^lab\.exec\./ && !$busy{"/dev/$device"};
+# All of them are there from the start, and the kernel's driver finds them in a moment.
+sub wait_for_ports {
+    while (1) {
+        my ($count, @found) = (0);
+        for my $file (glob '/sys/class/virtio-ports/*/name') {
+            open(my $in, '<', $file) or next;
+            my ($name, $device) = (scalar <$in> // '', $file =~ m{/(vport\w+)/name$});
+            push @found, "/dev/$device" if $name =~ /^lab\.exec\.\d+ of (\d+)$/ && ($count = $1);
+        }
+        return @found if $count && @found == $count;
+        select(undef, undef, undef, 0.1);
     }
-    return @paths;
 }
 
 sub open_port {

@@ -127,5 +127,7 @@ try {
   process.exitCode = 137
 }
 // Both pipes are written before exit ends the process.
-await Promise.all([process.stdout, process.stderr].map((out) => new Promise<void>((done) => out.write('', () => done()))))
+await Promise.all(
+  [process.stdout, process.stderr].map((out) => new Promise<void>((done) => out.write('', () => done()))),
+)
 process.exit()

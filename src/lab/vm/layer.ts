@@ -1,4 +1,4 @@
-import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROUTER_CABLES } from '../topology.ts'
 
@@ -20,6 +20,7 @@ export async function writeLayer(folder: string): Promise<void> {
   for (const path of [
     join(units, 'sysinit.target.wants'),
     links,
+    join(folder, 'usr/lib/systemd/system.conf.d'),
     join(folder, HOME),
     join(folder, 'usr/lib/modules'),
   ])
@@ -32,6 +33,9 @@ export async function writeLayer(folder: string): Promise<void> {
     const text = `[Match]\nMACAddress=${near.mac}\n\n[Link]\nName=${near.port}\n`
     await writeFile(join(links, `10-lab-${near.port}.link`), text)
   }
+  await writeFile(join(folder, 'usr/lib/systemd/system.conf.d/lab.conf'), managerConfig)
+  // A newer /usr would make the machine renew its caches at its first boot, as after an upgrade.
+  await utimes(join(folder, 'usr'), 0, 0)
 }
 
 const UNIT = 'lab-exec.service'
@@ -46,4 +50,11 @@ ExecStart=/usr/bin/perl /${HOME}/exec-agent.pl
 KillMode=process
 OOMScoreAdjust=-900
 TasksMax=infinity
+`
+
+/** Emulated on a busy machine, what takes a second may take minutes. */
+const managerConfig = `[Manager]
+DefaultTimeoutStartSec=15min
+DefaultTimeoutStopSec=5min
+DefaultDeviceTimeoutSec=15min
 `

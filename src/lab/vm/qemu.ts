@@ -27,7 +27,12 @@ export function qemuCommand(options: QemuOptions): string[] {
     ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max,svm=off'],
     ...['-smp', String(processors), '-m', String(memoryMib)],
     ...['-kernel', kernel.image, '-initrd', kernel.initrd],
-    ...['-append', ['root=/dev/vda', 'rw', 'console=ttyS0', 'panic=1', ...append].join(' ')],
+    ...[
+      '-append',
+      ['root=/dev/vda', 'rw', 'console=ttyS0', 'panic=1', 'systemd.service_watchdogs=no', ...append].join(
+        ' ',
+      ),
+    ],
     ...['-chardev', `file,id=console,path=${folder}/console.log,append=on`, '-serial', 'chardev:console'],
     ...['-qmp', `unix:${socket('qmp').slice('path='.length)}`],
     // unsafe: no fsync here. The machine's flush still writes qemu's tables, and only the host could lose them.
@@ -41,7 +46,7 @@ export function qemuCommand(options: QemuOptions): string[] {
     ...['-device', `virtio-serial-pci,max_ports=${EXEC_PORTS + 1}`],
     ...Array.from({ length: EXEC_PORTS }, (_, i) => [
       ...['-chardev', `socket,id=exec${i},${socket(`exec${i}`)}`],
-      ...['-device', `virtserialport,nr=${i + 1},chardev=exec${i},name=lab.exec.${i}`],
+      ...['-device', `virtserialport,nr=${i + 1},chardev=exec${i},name=lab.exec.${i} of ${EXEC_PORTS}`],
     ]).flat(),
   ]
 }

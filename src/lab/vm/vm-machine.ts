@@ -15,6 +15,11 @@ import { VmHost } from './vm-host.ts'
 /** Emulated in software, everything takes several times as long. */
 const BOOT_PATIENCE_MS = 900_000
 
+interface VmOptions {
+  /** More kernel parameters, for this boot. */
+  readonly parameters?: readonly string[]
+}
+
 /** The router as a virtual machine with Debian's own kernel, on the same cables as the one in a container. */
 export class VmMachine extends VmHost {
   readonly #state: LabState
@@ -34,7 +39,7 @@ export class VmMachine extends VmHost {
   }
 
   /** Makes its disk where there is none and switches it on; it is booting when this resolves. */
-  async start(): Promise<void> {
+  async start(parameters: readonly string[] = []): Promise<void> {
     const { folder } = this.#emulator
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const base = join(folder, 'base.qcow2')
@@ -50,7 +55,7 @@ export class VmMachine extends VmHost {
     await this.#emulator.start({
       name: 'router',
       kernel: this.#parts.kernel,
-      append: [],
+      append: parameters,
       disk,
       memoryMib: 2048,
       processors: 2,
@@ -80,7 +85,7 @@ export class VmMachine extends VmHost {
   }
 
   /** As RouterMachine.restart: the kernel is new too, so nothing of before is left but the disk. */
-  async restart(options: RestartOptions = {}): Promise<string> {
+  async restart(options: RestartOptions & VmOptions = {}): Promise<string> {
     const { how = 'reboot', disk = 'keep' } = options
     if (how === 'reboot' && disk === 'keep' && this.isOn()) {
       await this.exec(['systemctl', 'reboot'])
@@ -88,7 +93,7 @@ export class VmMachine extends VmHost {
     }
     await this.powerOff()
     if (disk === 'new') await rm(join(this.#emulator.folder, 'disk.qcow2'), { force: true })
-    await this.start()
+    await this.start(options.parameters)
     return this.booted()
   }
 
@@ -99,7 +104,9 @@ export class VmMachine extends VmHost {
    */
   async powerOff(): Promise<void> {
     await this.#emulator.kill()
-    for (const { near } of ROUTER_CABLES) await this.#inRoot('ip', 'link', 'set', near.port, 'down')
+    for (const { near } of ROUTER_CABLES) {
+      await this.#inRoot('sh', '-c', CARRIER_GOES, 'down', near.port, `br-${tapOf(near.port)}`)
+    }
   }
 
   /** Gives one of its ports a carrier, or takes it. */
@@ -111,6 +118,9 @@ export class VmMachine extends VmHost {
     await runOk([...enterRoot(this.#state.root), ...argv])
   }
 }
+
+/** The far end of a cable sees that the machine is off, where no other machine is between. */
+const CARRIER_GOES = '[ "$(readlink "/sys/class/net/$1/master")" != "../$2" ] || ip link set "$1" down'
 
 /** The tap that a port of the router's virtual machine is. */
 export function tapOf(port: string): string {
