@@ -61,7 +61,7 @@ async function fallBackLocked({
   const confirmed = await linkedGeneration(host, PATHS.confirmed)
   if (!state && current === confirmed) return { did: 'nothing' }
   if (state?.phase === 'waiting') {
-    if (current === confirmed) {
+    if (current === confirmed && state.base === undefined) {
       // It was confirmed, and whoever did it died before it had stopped us.
       await disarm(host)
       return { did: 'nothing' }
@@ -136,7 +136,8 @@ async function removeVolumes(host: Host, dropped: number, desired: DesiredState 
   const kept = new Set((desired?.volumes ?? []).map(({ path }) => path))
   const generation = await readGeneration(host, dropped)
   for (const { path } of generation?.manifest.volumes ?? []) {
-    if (kept.has(path) || !(await host.removeEmpty(path))) continue
+    if (kept.has(path)) continue
+    await host.removeEmpty(path)
     const parent = path.slice(0, path.lastIndexOf('/'))
     if (parent.startsWith(`${PATHS.data}/`)) await host.removeEmpty(parent)
   }

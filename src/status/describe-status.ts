@@ -7,7 +7,7 @@ export function describeStatus(status: RouterStatus): string {
   const generation =
     status.generation === null
       ? 'nothing applied yet'
-      : `generation ${status.generation}${status.confirmed ? '' : ', not confirmed'}`
+      : `generation ${status.generation}${status.confirmed ? '' : `, ${unconfirmed(status.confirmWithinSecs)}`}`
   const rows: string[][] = []
   for (const { zone, device, carrier, addresses } of status.links) {
     rows.push([mark(carrier), zone, device, carrier ? 'up' : 'no carrier', addresses.join(' ')])
@@ -54,6 +54,12 @@ export function describeStatus(status: RouterStatus): string {
       ? 'as router.yaml says'
       : `${status.pendingSteps} changes wait: see "sekisho plan"`
   return `${status.hostname}: ${generation}, ${pending}\n\n${table(rows)}`
+}
+
+function unconfirmed(secs: number | null): string {
+  if (secs === null) return 'not confirmed'
+  if (secs === 0) return 'not confirmed in time and going back'
+  return `which goes back in ${secs} s unless "sekisho confirm" keeps it`
 }
 
 function watcherWords({ ended, gaps, counts }: WatcherStatus): string {
