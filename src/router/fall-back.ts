@@ -77,7 +77,7 @@ async function fallBackLocked({
     await removeVolumes(host, dropped, desired)
     // One that was never written to its end is no history.
     if (await readGeneration(host, dropped))
-      await markUndone(host, dropped, why ?? reasonOf(state?.phase)).catch(() => {})
+      await markUndone(host, dropped, why ?? state?.why ?? reasonOf(state?.phase)).catch(() => {})
     else await host.removeTree(generationPath(dropped)).catch(() => {})
   }
   if (failures.length === 0) await disarm(host)
