@@ -60,8 +60,9 @@ async function fallBackLocked({
   const current = await linkedGeneration(host, PATHS.current)
   const confirmed = await linkedGeneration(host, PATHS.confirmed)
   if (!state && current === confirmed) return { did: 'nothing' }
-  if (state?.phase === 'waiting') {
-    if (current === confirmed && state.base === undefined) {
+  // Once it has begun, going back is not left at half.
+  if (state?.phase === 'waiting' && state.base === undefined) {
+    if (current === confirmed) {
       // It was confirmed, and whoever did it died before it had stopped us.
       await disarm(host)
       return { did: 'nothing' }
