@@ -10,7 +10,7 @@ import { sessionOf } from '../router/session.ts'
 import { hashToken, newToken } from '../router/token.ts'
 import { awaitConfirm } from './await-confirm.ts'
 import { parseConfirmTime } from './confirm-time.ts'
-import { guardCommand } from './guard-command.ts'
+import { undoArgv } from './undo-argv.ts'
 
 /** The options that every command has that changes the machine. */
 export interface ApplyFlags {
@@ -53,7 +53,7 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
     againSecs: Number(flags.deadline),
     onProgress: say,
     probes: (desired) => probesOf(host, desired),
-    guard: guardCommand(),
+    guard: undoArgv(),
     ...(secs !== undefined && {
       confirm: { secs, session: await sessionOf(host, process.pid), tokenHash: hashToken(token) },
     }),
