@@ -143,11 +143,12 @@ sekisho $1; echo "code $?"; wait $apply; echo "apply $?"; cat /root/said`
     expect(await linked('current')).not.toBe(before)
   })
 
-  test.each(['5', '5s', '25h', '2 minutes', '-1s'])('refuses the time %s', async (time) => {
-    expect(await lab.apply([`--confirm=${time}`])).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/^--confirm: .* Fix: give a time between 10s and 24h/m),
-    })
+  test('refuses what is no time, before it looks at anything', async () => {
+    for (const time of ['5s', '25h', '2 minutes'])
+      expect(await lab.apply([`--confirm=${time}`])).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^--confirm: .* Fix: give a time between 10s and 24h/m),
+      })
   })
 })
 
@@ -190,7 +191,7 @@ describe('an apply that is killed is undone by itself', () => {
 describe('what worked before must work again', () => {
   test('a resolver that trusts the wrong root: it runs, and answers nothing of the Internet', async () => {
     const key = await sh('cat /etc/sekisho/dns/root.key')
-    const wrong = key.replace(/[A-Za-z0-9+/]{24}(?=[A-Za-z0-9+/=\s]*$)/, 'A'.repeat(24))
+    const wrong = key.replace(/(257 3 13 .{10})..../, '$1AAAA')
     expect(wrong).not.toBe(key)
     await lab.router.writeFile('/etc/sekisho/dns/wrong.key', `${wrong}\n`)
     onTestFinished(async () => void (await sh('rm /etc/sekisho/dns/wrong.key')))
@@ -202,7 +203,9 @@ describe('what worked before must work again', () => {
     )
     const { code, stderr } = await lab.apply()
     expect(code).toBe(1)
-    expect(stderr).toMatch(/DNS of the Internet: \S+ was asked for the root: it answers SERVFAIL/)
+    expect(stderr).toMatch(
+      /DNS of the Internet: \S+ was asked for a name of the Internet: it answers SERVFAIL/,
+    )
     expect(stderr).toContain('Everything is as it was before.')
     expect(await linked('current')).toBe(before)
     await expect.poll(oldWay, { timeout: 10_000 }).toBe(true)
@@ -270,8 +273,8 @@ describe('rollback', () => {
       await lab.plug('isp')
       await sh('rm -f /etc/sekisho/router.yaml.before-generation-*')
     })
-    const { code, stdout } = await lab.router.exec(['sekisho', 'rollback'], { timeout: 120_000 })
-    expect({ code, stdout }).toMatchObject({ code: 0 })
+    const { code, stdout, stderr } = await lab.router.exec(['sekisho', 'rollback'], { timeout: 120_000 })
+    expect({ code, stderr }).toMatchObject({ code: 0 })
     const kept = /what was there is kept in (\S+)\./.exec(stdout)?.[1] ?? ''
     expect(await sh('cat /etc/sekisho/router.yaml')).toBe(one)
     expect(await sh(`cat ${kept}`)).toBe(two.trim())
