@@ -60,6 +60,14 @@ export class FakeMachine {
   images = new Set<string>()
   changes = 0
   failAt = 0
+  /** At this change the process that makes it is killed: it comes to nothing more, and its lock is free. */
+  dieAt = 0
+  #dead = false
+  #locked = false
+  /** Timers that systemd has armed. */
+  readonly timers = new Set<string>()
+  /** Sees every change before it is made. */
+  onChange: (what: string) => void = () => {}
   /** The argument vector whose line matches fails with this text. */
   refuse: { readonly pattern: RegExp; readonly says: string } | undefined
 
@@ -76,25 +84,24 @@ export class FakeMachine {
       MUTATIONS.map((name) => [
         name,
         async (...args: unknown[]) => {
-          this.#count(name, String(args[0]))
+          await this.#count(name, String(args[0]))
           return await (real[name] as (...args: unknown[]) => Promise<unknown>)(...args)
         },
       ]),
     )
-    let held = false
     this.host = {
       ...real,
       ...failing,
       // Owners cannot be changed by whoever runs the tests.
       own: async (path: string, { mode }: { mode: number }) => {
-        this.#count('own', path)
+        await this.#count('own', path)
         await real.makeDirectory(path, mode)
       },
       lock: async () => {
-        if (held) return undefined
-        held = true
+        if (this.#locked) return undefined
+        this.#locked = true
         return async () => {
-          held = false
+          this.#locked = false
         }
       },
     } as Host
@@ -113,10 +120,30 @@ export class FakeMachine {
     rmSync(join(this.root, path), { recursive: true, force: true })
   }
 
-  #count(name: string, what: string): void {
-    this.changes++
+  /** Another process comes after one that was killed. */
+  revive(): void {
+    this.dieAt = 0
+    this.#dead = false
+    this.#locked = false
+  }
+
+  async #count(name: string, what: string): Promise<void> {
+    await this.#change(`${name} ${what}`)
     if (this.changes === this.failAt) throw new Error(`injected: ${name} ${what}`)
   }
+
+  async #change(what: string): Promise<void> {
+    this.changes++
+    if (this.changes === this.dieAt) {
+      this.#dead = true
+      this.onDeath()
+    }
+    if (this.#dead) await new Promise(() => {})
+    this.onChange(what)
+  }
+
+  /** Called when the process was killed. */
+  onDeath: () => void = () => {}
 
   /** Everything there is: paths with their text or target, units, table and containers. */
   snapshot() {
@@ -146,7 +173,7 @@ export class FakeMachine {
     this.calls.push(line)
     if (this.refuse?.pattern.test(line)) return { code: 1, stdout: '', stderr: this.refuse.says }
     if (!LOOKS.test(line)) {
-      this.changes++
+      await this.#change(line)
       if (this.changes === this.failAt) return { code: 1, stdout: '', stderr: `injected: ${line}` }
     }
     return this.#answer(argv)
@@ -161,6 +188,8 @@ export class FakeMachine {
         return this.#nft(args)
       case 'docker':
         return this.#docker(args)
+      case 'systemd-run':
+        return this.#arm(args)
       case 'systemd-tmpfiles':
         for (const file of args.slice(1)) this.#tmpfiles(file)
         return ok()
@@ -169,9 +198,22 @@ export class FakeMachine {
     }
   }
 
+  #arm(args: readonly string[]): ExecResult {
+    const unit = args.find((arg) => arg.startsWith('--unit='))?.slice('--unit='.length) ?? ''
+    if (this.timers.has(unit)) return { code: 1, stdout: '', stderr: `Unit ${unit}.timer was already loaded` }
+    this.timers.add(unit)
+    return ok()
+  }
+
   #systemctl(args: readonly string[]): ExecResult {
     const [verb = '', ...rest] = args
     const names = rest.filter((arg) => !arg.startsWith('--'))
+    const timers = names.filter((name) => name.endsWith('.timer')).map((name) => name.slice(0, -6))
+    if (timers.length > 0) {
+      const known = timers.every((name) => this.timers.has(name))
+      if (verb === 'stop') for (const name of timers) this.timers.delete(name)
+      return known ? ok() : { code: 5, stdout: '', stderr: 'not loaded' }
+    }
     if (verb === 'show' && rest.includes('--value'))
       return ok(this.units.get(names[0] ?? '')?.active ? 'active\n' : 'inactive\n')
     if (verb === 'show') {

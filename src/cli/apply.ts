@@ -5,7 +5,7 @@ import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
 import { migrateFile } from './migrate.ts'
 import { unproved } from './proof.ts'
 import { loadOrReport, routerFile } from './report.ts'
-import { type ApplyFlags, complain, imagesOf, runApply, say } from './run-apply.ts'
+import { type ApplyFlags, complain, imagesOf, runApply, say, withApplyOptions } from './run-apply.ts'
 
 interface Options extends ApplyFlags {
   readonly force?: boolean
@@ -14,17 +14,14 @@ interface Options extends ApplyFlags {
 
 /** `sekisho apply [FILE]`: makes the machine what the file says. Exit 0: it is; 1: it is as it was before. */
 export function applyCommand(): Command {
-  return new Command('apply')
+  const command = new Command('apply')
     .description('make this machine what router.yaml says; what goes wrong is undone')
     .argument('[file]', 'the router.yaml')
-    .option('--confirm <time>', 'undo it unless "sekisho confirm" follows within this time: 90s, 2m, 1h')
     .option('--force', 'even when it ends the SSH session that runs this')
     .option('--no-prove', 'without trying out the checks of router.yaml first')
-    .option('--wait <seconds>', 'how long to wait for another apply to end', '120')
-    .option('--json', 'the plan and the result for programs')
-    .action(async (file: string | undefined, options: Options) => {
-      process.exitCode = await run(file, options)
-    })
+  return withApplyOptions(command).action(async (file: string | undefined, options: Options) => {
+    process.exitCode = await run(file, options)
+  })
 }
 
 async function run(file: string | undefined, options: Options): Promise<number> {

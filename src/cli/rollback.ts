@@ -6,7 +6,7 @@ import { type FallBackResult, fallBack } from '../router/fall-back.ts'
 import { desiredOf, generationPath } from '../router/generation.ts'
 import { readGuard } from '../router/guard.ts'
 import { createHost, type Host } from '../router/host.ts'
-import { type ApplyFlags, complain, imagesOf, runApply, say } from './run-apply.ts'
+import { type ApplyFlags, complain, imagesOf, runApply, say, withApplyOptions } from './run-apply.ts'
 
 interface Options extends ApplyFlags {
   readonly unconfirmed?: boolean
@@ -20,19 +20,14 @@ const PATIENCE_SECS = 3600
  * up. It needs no network. Exit 0: it is so; 1: it is as it was before.
  */
 export function rollbackCommand(): Command {
-  return (
-    new Command('rollback')
-      .description('go back to the generation before, or to number N; without a network')
-      .argument('[generation]', 'its number; default: the one that was confirmed before')
-      .option('--confirm <time>', 'undo it unless "sekisho confirm" follows within this time: 90s, 2m, 1h')
-      .option('--wait <seconds>', 'how long to wait for an apply to end', '120')
-      .option('--json', 'the plan and the result for programs')
-      // What the timer runs: nothing happens unless something is due.
-      .addOption(new Option('--unconfirmed').hideHelp())
-      .action(async (generation: string | undefined, options: Options) => {
-        process.exitCode = await run(generation, options)
-      })
-  )
+  const command = new Command('rollback')
+    .description('go back to the generation before, or to number N; without a network')
+    .argument('[generation]', 'its number; default: the one that was confirmed before')
+    // What the timer runs: nothing happens unless something is due.
+    .addOption(new Option('--unconfirmed').hideHelp())
+  return withApplyOptions(command).action(async (generation: string | undefined, options: Options) => {
+    process.exitCode = await run(generation, options)
+  })
 }
 
 async function run(generation: string | undefined, options: Options): Promise<number> {

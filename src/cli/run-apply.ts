@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os'
+import type { Command } from 'commander'
 import { dockerAnswers, type ensureImages } from '../install/images.ts'
 import { type ApplyOptions, type ApplyResult, apply } from '../router/apply.ts'
 import { type EnsureImages, StepError } from '../router/apply-step.ts'
@@ -11,15 +12,25 @@ import { sessionOf } from '../router/session.ts'
 import { hashToken, newToken } from '../router/token.ts'
 import { awaitConfirm } from './await-confirm.ts'
 import { parseConfirmTime } from './confirm-time.ts'
-import { guardArgv } from './guard-command.ts'
 import { type Interrupts, outliveTheTerminal } from './outlive.ts'
 import { terminalOptions } from './terminal.ts'
+import { undoArgv } from './undo-argv.ts'
 
 /** The options that every command has that changes the machine. */
 export interface ApplyFlags {
   readonly confirm?: string
   readonly json?: boolean
   readonly wait: string
+  readonly deadline: string
+}
+
+/** `command` with the options that every command has that changes the machine. */
+export function withApplyOptions(command: Command): Command {
+  return command
+    .option('--confirm <time>', 'undo it unless "sekisho confirm" follows within this time: 90s, 2m, 1h')
+    .option('--wait <seconds>', 'how long to wait for another apply to end', '120')
+    .option('--deadline <seconds>', 'how long what worked before may take to work again', '30')
+    .option('--json', 'the plan and the result for programs')
 }
 
 export interface RunApplyOptions
@@ -35,7 +46,8 @@ export interface RunApplyOptions
 /** Applies a state on this terminal, waits for the confirmation when that was asked for, and returns the exit code. */
 export async function runApply(options: RunApplyOptions): Promise<number> {
   const { host, flags } = options
-  if (!/^\d{1,5}$/.test(flags.wait)) return complain('--wait takes a number of seconds')
+  for (const name of ['wait', 'deadline'] as const)
+    if (!/^\d{1,5}$/.test(flags[name])) return complain(`--${name} takes a number of seconds`)
   const secs = flags.confirm === undefined ? undefined : parseConfirmTime(flags.confirm)
   if (typeof secs === 'string') return complain(secs)
   const token = newToken()
@@ -44,9 +56,10 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
     ...options,
     author: await authorOf(host, process.env, userInfo().username),
     lockSecs: Number(flags.wait),
+    againSecs: Number(flags.deadline),
     onProgress: say,
     probes: (desired) => probesOf(host, desired),
-    guard: guardArgv(),
+    guard: undoArgv(),
     ...(secs !== undefined && {
       confirm: { secs, session: await sessionOf(host, process.pid), tokenHash: hashToken(token) },
     }),

@@ -60,7 +60,8 @@ async function fallBackLocked({
   const current = await linkedGeneration(host, PATHS.current)
   const confirmed = await linkedGeneration(host, PATHS.confirmed)
   if (!state && current === confirmed) return { did: 'nothing' }
-  if (state?.phase === 'waiting') {
+  // Once it has begun, going back is not left at half.
+  if (state?.phase === 'waiting' && state.base === undefined) {
     if (current === confirmed) {
       // It was confirmed, and whoever did it died before it had stopped us.
       await disarm(host)
@@ -77,7 +78,7 @@ async function fallBackLocked({
     await removeVolumes(host, dropped, desired)
     // One that was never written to its end is no history.
     if (await readGeneration(host, dropped))
-      await markUndone(host, dropped, why ?? reasonOf(state?.phase)).catch(() => {})
+      await markUndone(host, dropped, why ?? state?.why ?? reasonOf(state?.phase)).catch(() => {})
     else await host.removeTree(generationPath(dropped)).catch(() => {})
   }
   if (failures.length === 0) await disarm(host)
@@ -140,7 +141,8 @@ async function removeVolumes(host: Host, dropped: number, desired: DesiredState 
   const kept = new Set((desired?.volumes ?? []).map(({ path }) => path))
   const generation = await readGeneration(host, dropped)
   for (const { path } of generation?.manifest.volumes ?? []) {
-    if (kept.has(path) || !(await host.removeEmpty(path))) continue
+    if (kept.has(path)) continue
+    await host.removeEmpty(path)
     const parent = path.slice(0, path.lastIndexOf('/'))
     if (parent.startsWith(`${PATHS.data}/`)) await host.removeEmpty(parent)
   }

@@ -21,6 +21,8 @@ const GuardState = z.object({
   deadline: z.number().optional(),
   /** Going back has begun, from this generation: when it ends early, it begins again from there. */
   base: z.number().optional(),
+  /** Why it is given up, for the history. */
+  why: z.string().optional(),
   tokenHash: z.string().optional(),
   session: z.object({ audit: z.number().optional(), anchors: z.array(z.string()) }).optional(),
   /** The generation's router.yaml becomes the user's with the confirmation: it is a rollback. */

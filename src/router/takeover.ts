@@ -64,7 +64,11 @@ export const FLUSHING: ReadonlySet<string> = new Set([
 /** Does one action and records it. Throws with the program's words when it fails; then it may be half done. */
 export async function doTakeover(host: Host, action: TakeoverAction): Promise<void> {
   // Recorded first: half an action can then be undone, and undoing what was not done is harmless.
-  await record(host, (done) => [...done.filter((other) => !sameAction(other, action)), action])
+  await record(host, (done) =>
+    done.some((other) => isSameUnit(other, action))
+      ? done
+      : [...done.filter((other) => !sameAction(other, action)), action],
+  )
   switch (action.kind) {
     case 'disable-unit':
       await systemctl(host, ['disable', '--now', action.unit])
@@ -126,6 +130,11 @@ async function bringUp(host: Host, port: string): Promise<void> {
   // 127: there is no ifupdown, so its file meant nothing before either.
   if (code !== 0 && code !== 127)
     throw new Error(`ifup ${port} failed: ${stderr.trim().split('\n').at(-1) || `code ${code}`}`)
+}
+
+/** What a unit was at first is what is given back, also when giving it back was cut short and begins again. */
+function isSameUnit(a: TakeoverAction, b: TakeoverAction): boolean {
+  return 'unit' in a && 'unit' in b && a.kind === b.kind && a.unit === b.unit
 }
 
 function sameAction(a: TakeoverAction, b: TakeoverAction): boolean {

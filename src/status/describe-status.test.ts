@@ -6,6 +6,7 @@ const STATUS: RouterStatus = {
   hostname: 'gate',
   generation: 3,
   confirmed: true,
+  confirmWithinSecs: null,
   pendingSteps: 0,
   firewall: 'loaded',
   links: [{ zone: 'home', device: 'br-home', carrier: true, addresses: ['10.0.0.1/24'] }],

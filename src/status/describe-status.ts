@@ -8,7 +8,7 @@ export function describeStatus(status: RouterStatus): string {
   const generation =
     status.generation === null
       ? 'nothing applied yet'
-      : `generation ${status.generation}${status.confirmed ? '' : ', not confirmed'}`
+      : `generation ${status.generation}${status.confirmed ? '' : `, ${unconfirmed(status.confirmWithinSecs)}`}`
   const rows: string[][] = []
   for (const { zone, device, carrier, addresses } of status.links) {
     rows.push([mark(carrier), zone, device, carrier ? 'up' : 'no carrier', addresses.join(' ')])
@@ -85,6 +85,12 @@ function wanRows(
 function duration(secs: number): string {
   if (secs < 120) return `${secs} s`
   return secs < 7200 ? `${Math.round(secs / 60)} min` : `${Math.round(secs / 3600)} h`
+}
+
+function unconfirmed(secs: number | null): string {
+  if (secs === null) return 'not confirmed'
+  if (secs === 0) return 'not confirmed in time and going back'
+  return `which goes back in ${secs} s unless "sekisho confirm" keeps it`
 }
 
 function watcherWords({ ended, gaps, counts }: WatcherStatus): string {

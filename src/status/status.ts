@@ -1,6 +1,7 @@
 import { networkInterfaces, uptime } from 'node:os'
 import { z } from 'zod'
 import type { DesiredState } from '../router/desired.ts'
+import { now, readGuard } from '../router/guard.ts'
 import type { Host } from '../router/host.ts'
 import type { Router } from '../router/model.ts'
 import { observe } from '../router/observe.ts'
@@ -85,6 +86,8 @@ export interface RouterStatus {
   /** The generation in use; null before the first apply. */
   readonly generation: number | null
   readonly confirmed: boolean
+  /** Seconds that there are to confirm it; null when nothing waits for that. */
+  readonly confirmWithinSecs: number | null
   /** How many steps `sekisho plan` would list. */
   readonly pendingSteps: number
   readonly firewall: 'loaded' | 'missing'
@@ -122,11 +125,14 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
       ...router.networks.map(({ name, device }) => ({ zone: name, device })),
     ].map((link) => linkStatus(host, link)),
   )
+  const guard = await readGuard(host)
   const agentOk = agent !== null && Object.values(agent.jobs).every((job) => job.ok)
   return {
     hostname: router.hostname,
     generation: inventory.current?.number ?? null,
     confirmed: inventory.current !== undefined && inventory.confirmed === inventory.current.number,
+    confirmWithinSecs:
+      guard?.phase === 'waiting' ? Math.max(0, Math.ceil((guard.deadline ?? 0) - now())) : null,
     pendingSteps: plan(inventory, desired).steps.length,
     firewall,
     links,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { contains, parseCidr, parseIp } from '../../lib/ip.ts'
@@ -32,7 +33,7 @@ export function probesOf(host: Host, desired: DesiredState): Probe[] {
       name: `default route (IPv${family})`,
       run: () => defaultRoute(host, device, family),
     })),
-    ...(about.resolver === undefined ? [] : dnsProbes(about, addressesOf(listens, 53))),
+    ...(about.resolver === undefined ? [] : dnsProbes(host, about, addressesOf(listens, 53))),
     ...addressesOf(listens, 67).map((address) => ({
       name: `DHCP in ${zoneOf(about, address)}`,
       run: () => listening(host, address, 67),
@@ -72,6 +73,9 @@ async function wanAddress(host: Host, device: string): Promise<string | undefine
 }
 
 async function defaultRoute(host: Host, device: string, family: 4 | 6): Promise<string | undefined> {
+  // A route may outlive its cable.
+  const carrier = await host.read(`/sys/class/net/${device}/carrier`).catch(() => undefined)
+  if (carrier?.trim() !== '1') return `${device} has no carrier`
   const argv = ['ip', '-json', `-${family}`, 'route', 'show', 'default', 'dev', device]
   const found = await ask(host, argv)
   return Array.isArray(found) && found.length > 0 ? undefined : `no default route by ${device}`
@@ -88,27 +92,30 @@ async function ask(host: Host, argv: readonly string[]): Promise<unknown> {
 }
 
 /** A name of our own is answered with or without a WAN; those of the Internet need one, and had it before. */
-function dnsProbes(about: About, addresses: readonly string[]): Probe[] {
+function dnsProbes(host: Host, about: About, addresses: readonly string[]): Probe[] {
   const own = `${about.hostname}.${about.domain}`
-  return addresses.flatMap((address, i) => [
-    {
+  const [first] = addresses
+  return [
+    ...addresses.map((address) => ({
       name: `DNS in ${zoneOf(about, address)}`,
-      run: async () => said(own, address, await queryDns(address, { name: own, type: 'A' })),
-    },
-    ...(i > 0
+      run: async () => said(own, address, await queryDns(address, own)),
+    })),
+    ...(first === undefined
       ? []
-      : [
-          {
-            name: 'DNS of the Internet',
-            run: async () =>
-              said(
-                'the root',
-                address,
-                await queryDns(address, { name: '', type: 'NS' }, { timeoutMs: 3000 }),
-              ),
-          },
-        ]),
-  ])
+      : [{ name: 'DNS of the Internet', run: () => internetDns(host, about.wan.device, first) }]),
+  ]
+}
+
+/**
+ * A name that nobody has asked for: what is in the cache would be answered with a dead WAN too, and not again once the
+ * resolver has begun anew. That there is no such name is an answer.
+ */
+async function internetDns(host: Host, device: string, address: string): Promise<string | undefined> {
+  const ways = await Promise.all(([4, 6] as const).map((family) => defaultRoute(host, device, family)))
+  if (ways.every((saw) => saw !== undefined)) return `no default route by ${device}`
+  const name = `sekisho-${randomBytes(6).toString('hex')}.net`
+  const saw = await queryDns(address, name, { expected: 'any answer', timeoutMs: 3000 })
+  return said('a name of the Internet', address, saw)
 }
 
 function said(name: string, address: string, saw: string | undefined): string | undefined {

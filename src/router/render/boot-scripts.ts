@@ -22,6 +22,17 @@ current=$(readlink "$root/current") || current=
 [ -d "$root/$confirmed" ] || exit 0
 echo "sekisho: an apply was cut short: going back from \${current:-nothing} to $confirmed"
 ln -sfn "$confirmed" "$root/.current.boot" && mv -T "$root/.current.boot" "$root/current"
+number=\${current#generations/}
+case $number in
+  '' | *[!0-9]*) ;;
+  *)
+    # For sekisho-mend.service: Docker brings up the containers as they were when the power went.
+    why='the machine was started again before it was confirmed'
+    printf '{"version":1,"phase":"applying","to":%s,"base":%s,"why":"%s"}\\n' "$number" "$number" "$why" \
+      >${PATHS.fellBack}
+    chmod 600 ${PATHS.fellBack}
+    ;;
+esac
 if [ -n "$current" ] && [ -f "$root/$current/places.tsv" ]; then
   while IFS="$tab" read -r kind path target; do
     grep -qF "$tab$path$tab" "$root/$confirmed/places.tsv" && continue

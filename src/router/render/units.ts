@@ -10,11 +10,12 @@ export interface CoreUnit extends Unit {
   readonly reconnects?: true
 }
 
-/** The core's systemd.unit(5) files: the way back after a crash, the firewall, the host agent, a PPPoE session. */
+/** The core's systemd.unit(5) files: the way back after a crash, early and late, the firewall, the host agent, a PPPoE session. */
 export function renderUnits(router: Router): CoreUnit[] {
   return [
     { name: 'sekisho-boot.service', text: BOOT },
     { name: 'sekisho-firewall.service', text: FIREWALL },
+    { name: 'sekisho-mend.service', text: MEND },
     { name: 'sekishod.service', text: AGENT, watches: ['agent.json'] },
     ...renderPppoeUnit(router),
   ]
@@ -58,6 +59,24 @@ TimeoutStartSec=60
 
 [Install]
 WantedBy=sysinit.target
+`
+
+/** boot.sh is early and knows no Docker. What it could not put right, the way back of an apply does, later. */
+const MEND = `${generatedHeader('core')}
+[Unit]
+Description=Sekisho: containers go back to the confirmed configuration too
+After=docker.service sekisho-firewall.service systemd-networkd.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'test ! -e ${PATHS.fellBack} || { cp -p ${PATHS.fellBack} ${PATHS.guard} && ${PATHS.install}/current/sekisho rollback --unconfirmed && rm ${PATHS.fellBack}; }'
+Restart=on-failure
+RestartSec=10
+
+[Install]
+WantedBy=multi-user.target
 `
 
 /**
