@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { expect, describe as group, it } from 'vitest'
 import type { Change } from '../config/changes.ts'
 import { describe, describeJson } from './describe.ts'
@@ -133,8 +134,7 @@ Forwarding goes on without a pause.
     const [plain, colored] = [false, true].map((color) => describe(plan, { color, width: 60 }))
     for (const line of plain?.split('\n') ?? []) expect(line.length).toBeLessThanOrEqual(60)
     expect(colored).toContain('\u001b[')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them.
-    expect(colored?.replaceAll(/\u001b\[\d+m/g, '')).toBe(plain)
+    expect(stripVTControlCharacters(colored ?? '')).toBe(plain)
   })
 
   it('says that there is nothing to do', () => {
