@@ -3,6 +3,7 @@ import type { EnsureImages, StepContext } from './apply-step.ts'
 import { execute, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
 import { generationPath, generationTarget, writeGeneration } from './generation.ts'
+import { healGenerations } from './heal-generations.ts'
 import type { Host } from './host.ts'
 import type { LiveRecord } from './inventory.ts'
 import { summaryOf } from './meta.ts'
@@ -123,9 +124,9 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       plan: planned,
     }
   }
-  await pruneGenerations(host, options.budget).catch((error: unknown) =>
-    onProgress(`old generations stay: ${messageOf(error)}`),
-  )
+  await healGenerations(host, planned.to, inventory.current?.drift ?? [])
+    .then(() => pruneGenerations(host, options.budget))
+    .catch((error: unknown) => onProgress(`old generations stay as they are: ${messageOf(error)}`))
   return { ok: true, changed: true, plan: planned }
 }
 

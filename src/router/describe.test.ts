@@ -93,6 +93,12 @@ Hosts of guest keep their old addresses until they ask anew: reconnect them.
     expect(text).not.toContain('hush')
   })
 
+  it('drives no terminal, whatever somebody wrote into a file', () => {
+    const before = 'a\n\t\u001b[2J\u202e\n'
+    const steps: Step[] = [{ ...common, do: 'file', path: 'x', before, after: 'a\n', says: 'restores x' }]
+    expect(describe({ ...NOTHING, steps }, { full: true })).toContain('      -\t\\x1b[2J\\u{202e}\n')
+  })
+
   it('says what was changed by hand, with the rules that came and went', () => {
     const drift = [
       {
