@@ -18,7 +18,7 @@ export function isSecret(key: string): boolean {
 export function valueWords(value: unknown, key = ''): string {
   if (value === undefined || value === null) return 'none'
   if (isSecret(key)) return '(not shown)'
-  if (typeof value === 'number' && /_bytes$/.test(key)) return bytesWords(value)
+  if (typeof value === 'number' && key.endsWith('_bytes')) return bytesWords(value)
   if (typeof value === 'string') return clip(printable(withoutUser(value)))
   if (Array.isArray(value))
     return value.length === 0 ? 'none' : clip(value.map((item) => valueWords(item, key)).join(', '))

@@ -154,7 +154,6 @@ describe('in words', () => {
 
   it('everything is new at first', () => {
     expect(configChanges(undefined, RouterConfig.parse(HOME)).map(({ says }) => says)).toEqual([
-      'version 1',
       'hostname gate',
       'timezone UTC',
       'domain home.arpa',

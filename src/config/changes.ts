@@ -37,7 +37,8 @@ type Tree = Readonly<Record<string, unknown>>
  */
 export function configChanges(before: RouterConfig | undefined, after: RouterConfig): readonly Change[] {
   const { wan, networks, firewall, modules, ...rest } = after
-  const was: Partial<RouterConfig> = before ?? {}
+  // What every file has without a word about it is no news.
+  const was: Partial<RouterConfig> = before ?? { version: after.version, generations: after.generations }
   const { wan: wanWas, networks: networksWere, firewall: firewallWas, modules: modulesWere, ...restWas } = was
   return [
     ...values([], restWas, rest, ''),
@@ -174,7 +175,7 @@ function firewallChanges(before: FirewallConfig | undefined, after: FirewallConf
       path: ['firewall', 'allow'],
       before: allowWas ?? [],
       after: allow,
-      name: ({ why: _, ...rule }) => allowWords(rule),
+      name: (rule) => allowWords({ ...rule, why: '' }),
       words: allowWords,
       changed: (was, is) => `${allowWords(is)}, with another comment than "${was.why ?? ''}"`,
       order: 'firewall.allow',

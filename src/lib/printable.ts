@@ -12,3 +12,8 @@ export function printableChar(char: string): string {
   const code = char.codePointAt(0) ?? 0
   return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }
+
+/** A line of a file for a terminal: tabs stay, for they are how it is indented. */
+export function printableLine(line: string): string {
+  return line.split('\t').map(printable).join('\t')
+}

@@ -15,6 +15,7 @@ import {
   readGuard,
   writeGuard,
 } from './guard.ts'
+import { healGenerations } from './heal-generations.ts'
 import { awaitHealthy, healthyNow, type Probe } from './health/probe.ts'
 import type { Host } from './host.ts'
 import type { Inventory, LiveRecord } from './inventory.ts'
@@ -184,10 +185,9 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   if (confirm) return { ok: true, changed: true, plan: planned, waiting: true }
   // It is confirmed: a timer that stays finds nothing to do.
   await guard.ends().catch((error: unknown) => onProgress(messageOf(error)))
-  if (options.budget)
-    await pruneGenerations(host, options.budget).catch((error: unknown) =>
-      onProgress(`old generations stay: ${messageOf(error)}`),
-    )
+  await healGenerations(host, planned.to, inventory.current?.drift ?? [])
+    .then(() => options.budget && pruneGenerations(host, options.budget))
+    .catch((error: unknown) => onProgress(`old generations stay as they are: ${messageOf(error)}`))
   return { ok: true, changed: true, plan: planned }
 }
 

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { expect, describe as group, it } from 'vitest'
 import type { Change } from '../config/changes.ts'
 import { describe, describeJson } from './describe.ts'
@@ -93,6 +94,12 @@ Hosts of guest keep their old addresses until they ask anew: reconnect them.
     expect(text).not.toContain('hush')
   })
 
+  it('drives no terminal, whatever somebody wrote into a file', () => {
+    const before = 'a\n\t\u001b[2J\u202e\n'
+    const steps: Step[] = [{ ...common, do: 'file', path: 'x', before, after: 'a\n', says: 'restores x' }]
+    expect(describe({ ...NOTHING, steps }, { full: true })).toContain('      -\t\\x1b[2J\\u{202e}\n')
+  })
+
   it('says what was changed by hand, with the rules that came and went', () => {
     const drift = [
       {
@@ -134,8 +141,7 @@ Forwarding goes on without a pause.
     const [plain, colored] = [false, true].map((color) => describe(plan, { color, width: 60 }))
     for (const line of plain?.split('\n') ?? []) expect(line.length).toBeLessThanOrEqual(60)
     expect(colored).toContain('\u001b[')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of them.
-    expect(colored?.replaceAll(/\u001b\[\d+m/g, '')).toBe(plain)
+    expect(stripVTControlCharacters(colored ?? '')).toBe(plain)
   })
 
   it('says that there is nothing to do', () => {

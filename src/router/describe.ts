@@ -1,6 +1,7 @@
 import { createColors } from 'picocolors'
 import { type Change, MARKS } from '../config/changes.ts'
 import { unifiedDiff } from '../lib/diff-lines.ts'
+import { printableLine } from '../lib/printable.ts'
 import { wrap } from '../lib/wrap.ts'
 import type { FileChange } from './compare-generations.ts'
 import type { Drift } from './drift.ts'
@@ -112,7 +113,7 @@ export function diffLinesOf(file: FileChange, options: DescribeOptions): string[
     bold(`+++ ${side('removed')}`),
     ...(file.secret ? [dim('(a secret, which nobody is shown)')] : []),
     ...(file.hunks.length === 0 && !file.secret ? [dim('(the same text with another mode)')] : []),
-    ...file.hunks.map((line) => paintOf(line, { cyan, green, red })(line)),
+    ...file.hunks.map((line) => paintOf(line, { cyan, green, red })(printableLine(line))),
   ]
 }
 
@@ -209,5 +210,5 @@ function stepDiff(step: Step): string[] {
   if (step.do !== 'file') return []
   if (step.secret) return ['(secret)']
   // daemon.json is the user's as well, and may name a proxy with its password: `merge` shows nothing.
-  return unifiedDiff(step.before ?? '', step.after ?? '')
+  return unifiedDiff(step.before ?? '', step.after ?? '').map(printableLine)
 }

@@ -72,7 +72,11 @@ export function manifestOf(desired: DesiredState): Manifest {
     volumes: desired.volumes,
     images: desired.images,
     // Words for a reader are no part of what a generation is.
-    services: desired.services.map(({ pause: _, ...service }) => service),
+    services: desired.services.map(({ owner, name, listens }) => ({
+      owner,
+      name,
+      ...(listens && { listens }),
+    })),
     restarts: desired.restarts,
   }
 }

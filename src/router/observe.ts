@@ -32,24 +32,25 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
   const host = machine.privileged ? machine : lenient(machine)
   const current = await readCurrent(host)
   const previous = textsOf(current)
-  const [containers, nft, units, missingImages, places, sysctls] = await Promise.all([
-    observeServices(host),
+  const asked = observeServices(host)
+  const [containers, nft, units, missingImages, places, sysctls, links, takeover] = await Promise.all([
+    asked,
     observeNft(host),
     observeUnits(host, unitNames(desired, current)),
     observeImages(host, desired),
     observePlaces(host, desired, current),
     observeSysctls(host, [...sysctlsOf(desired.files), ...sysctlsOf(previous), ...FORWARDING.map(required)]),
+    observeLinks(host),
+    isNothing(desired)
+      ? readTakeover(host).then((lapsed) => ({ actions: [], lapsed, blockers: [] }))
+      : detectTakeover(host, {
+          devices: new Set(linksOf(desired.files).devices),
+          listens: desired.services.flatMap((service) => service.listens ?? []),
+          docker: desired.services.length > 0,
+          ownContainers: asked.then((found) => new Set(found?.ids ?? [])),
+        }),
   ])
   const limited = !host.privileged && current !== undefined
-  const { actions, lapsed, blockers } = isNothing(desired)
-    ? { actions: [], lapsed: await readTakeover(host), blockers: [] }
-    : await detectTakeover(host, {
-        devices: new Set(linksOf(desired.files).devices),
-        listens: desired.services.flatMap((service) => service.listens ?? []),
-        docker: desired.services.length > 0,
-        ownContainers: new Set(containers?.ids ?? []),
-      })
-  const links = await observeLinks(host)
   const missingRun: string[] = []
   for (const path of runDirectoriesOf(desired.files)) if (!(await host.stat(path))) missingRun.push(path)
   const savedHostname = await host.read(`${SAVED.files}/etc/hostname`)
@@ -80,9 +81,9 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
     down: (await host.stat(PATHS.down)) !== undefined,
     ...(links && { links }),
     found: await observeFound(host, desired, current),
-    takeover: actions,
-    lapsed,
-    blockers,
+    takeover: takeover.actions,
+    lapsed: takeover.lapsed,
+    blockers: takeover.blockers,
   }
 }
 

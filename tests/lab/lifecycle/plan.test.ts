@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
 import { applyYaml, baseline, baselineYaml } from '../support/router-yaml.ts'
+import { writeUserModule } from './user-module.ts'
 
 /* What a person reads before and after a change: plan, generations and diff, on the router itself. */
 
@@ -140,15 +141,26 @@ test('what was changed by hand is named, and not by router.yaml; apply repairs a
   expect(newest?.summary[0]).toBe('repaired: modules/kea/kea-dhcp4.conf was edited')
 }, 90_000)
 
-test('generations keep to their number, and those of before stay readable without their meta.json', async () => {
+test('generations keep to their number, with the images that they need and no others', async () => {
+  const folder = await writeUserModule(lab, 'well', true)
+  const images = async () =>
+    (await sh('docker image ls --quiet --no-trunc sekisho/well')).split('\n').filter((line) => line !== '')
   const keep = (count: number) =>
     editedYaml(lab, (document) => {
       document.set('generations', { keep: count })
-      document.set('firewall', { forwards: [{ port: 4000 + count, to: '10.0.0.20' }] })
+      document.setIn(['modules', 'well'], { path: folder })
     })
-  for (const count of [4, 3, 2]) await applyYaml(lab, await keep(count))
+  for (const count of [4, 3, 2]) {
+    // Another image each time.
+    await sh(`echo 'LABEL serial=${count}' >>${folder}/Dockerfile`)
+    await applyYaml(lab, await keep(count))
+    if (count > 2) expect(await images()).toHaveLength(5 - count)
+  }
+  expect(await images()).toHaveLength(2)
   const listed = JSON.parse((await sekisho('generations', '--json')).stdout) as Listed[]
   expect(listed).toHaveLength(2)
+
+  // One of before there were such files.
   const oldest = listed.at(-1)?.number ?? 0
   await sh(`rm /etc/sekisho/generations/${oldest}/meta.json`)
   const line = (await sekisho('generations')).stdout.split('\n').find((one) => one.includes(` ${oldest} `))
