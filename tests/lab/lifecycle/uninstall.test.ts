@@ -130,7 +130,7 @@ describe('uninstall', () => {
     expect(await sh('cat /etc/sekisho/router.yaml')).toBe(yaml)
     expect(await sh('cat /var/lib/sekisho/kea/leases/*.csv')).toContain(leases)
     await becomeRouter()
-  })
+  }, 300_000)
 
   test('the machine is what it was, at once and after a boot', async () => {
     const { code, stdout, stderr } = await sekisho('uninstall', '--yes')
@@ -140,5 +140,5 @@ describe('uninstall', () => {
     await expectGivenBack()
     expect(await lab.restartRouter({ how: 'reboot' })).toBe('running')
     await expectGivenBack()
-  })
+  }, 300_000)
 })
