@@ -152,7 +152,7 @@ async function isOurs(host: Host, place: Place): Promise<boolean> {
 /** "docker.service.d" and "multi-user.target.wants" exist for what is in them. */
 async function removeEmptyDropIn(host: Host, path: string): Promise<void> {
   const folder = path.slice(0, path.lastIndexOf('/'))
-  if (/\.(service|socket|target|timer|network)\.(d|wants|requires)$/.test(folder))
+  if (/\.(service|socket|target|timer|path|mount|network)\.(d|wants|requires)$/.test(folder))
     await host.removeEmpty(folder)
 }
 

@@ -6,6 +6,7 @@ const STATUS: RouterStatus = {
   hostname: 'gate',
   generation: 3,
   confirmed: true,
+  down: false,
   pendingSteps: 0,
   firewall: 'loaded',
   links: [{ zone: 'home', device: 'br-home', carrier: true, addresses: ['10.0.0.1/24'] }],
@@ -42,6 +43,12 @@ it('has a line for each part, and marks what is wrong', () => {
    watch dns             up              5 seen, 4 stored, 1 dropped
 !  watch flows           ended: SIGKILL  3 gaps, ended 2 times because it did not read
 `)
+})
+
+it('says that it is down on purpose', () => {
+  expect(describeStatus({ ...STATUS, down: true, pendingSteps: 4 })).toContain(
+    'gate: generation 3, down, as "sekisho down" left it. Back with: sekisho up\n',
+  )
 })
 
 it('says what the kernel had no room for', () => {

@@ -81,6 +81,8 @@ export interface RouterStatus {
   /** The generation in use; null before the first apply. */
   readonly generation: number | null
   readonly confirmed: boolean
+  /** `sekisho down` holds. */
+  readonly down: boolean
   /** How many steps `sekisho plan` would list. */
   readonly pendingSteps: number
   readonly firewall: 'loaded' | 'missing'
@@ -118,6 +120,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     hostname: router.hostname,
     generation: inventory.current?.number ?? null,
     confirmed: inventory.current !== undefined && inventory.confirmed === inventory.current.number,
+    down: inventory.down,
     pendingSteps: plan(inventory, desired).steps.length,
     firewall,
     links,

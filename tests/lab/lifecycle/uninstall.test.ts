@@ -73,6 +73,10 @@ describe('down', () => {
     })
     await expectDown()
     expect(await sekisho('down')).toMatchObject({ code: 0, stdout: expect.stringContaining('down already') })
+    expect(await sekisho('status')).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('down, as "sekisho down" left it'),
+    })
     const planned = await sekisho('plan')
     expect(planned.code).toBe(2)
     for (const says of ['packets are forwarded', 'containers: brings them up', 'starts sekishod.service'])
