@@ -141,6 +141,7 @@ describe('uninstall', () => {
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain('Sekisho is gone; this machine is what it was before.')
     expect(await traces()).toBe('')
+    expect(await sh('docker image ls --all --quiet')).toBe('')
     await expectGivenBack()
     expect(await lab.restartRouter({ how: 'reboot' })).toBe('running')
     await expectGivenBack()
