@@ -66,7 +66,7 @@ describe('put in and taken out again, it leaves nothing', () => {
 
 it('gives the machine back to the byte, whatever it was a router for', async () => {
   const edits = fc
-    .constantFrom('dhcp', 'static', 'vlan')
+    .constantFrom('dhcp', 'static', 'elsewhere')
     .chain((group) => fc.subarray(OPTION_EDITS.filter((edit) => edit.group === group)))
   await fc.assert(
     fc.asyncProperty(fc.array(edits, { minLength: 1, maxLength: 3 }), async (routers) => {
@@ -85,6 +85,27 @@ it('gives the machine back to the byte, whatever it was a router for', async () 
     }),
     { numRuns: process.env.SEKISHO_FULL ? 100 : 6 },
   )
+}, 300_000)
+
+it('goes back to the byte from any router to any other, wherever it fails', async () => {
+  const edits = fc.subarray(OPTION_EDITS.filter((edit) => edit.group !== 'static'))
+  const place = fc.integer({ min: 60, max: 400 })
+  let undone = 0
+  await fc.assert(
+    fc.asyncProperty(edits, edits, place, async (from, to, at) => {
+      const fake = debian()
+      await run(fake, stateOf(from))
+      const before = structuredClone(fake.snapshot())
+      fake.failAt = fake.changes + at
+      const result = await applyTo(fake, stateOf(to))
+      if (result.ok) return
+      undone++
+      expect(result.unrestored).toEqual([])
+      expect(fake.snapshot()).toEqual(before)
+    }),
+    { numRuns: process.env.SEKISHO_FULL ? 200 : 8, examples: [[[], OPTION_EDITS.slice(0, 3), 90]] },
+  )
+  expect(undone).toBeGreaterThan(0)
 }, 300_000)
 
 async function nothingToDo(fake: FakeMachine): Promise<boolean> {

@@ -55,7 +55,7 @@ eval "find /etc /root /home /srv /var $prune -type f -print0" | xargs -0 sha256s
 
 /** Images but for those that a kept generation names: to go back to it must need no network. */
 const STORE = `
-cat /etc/sekisho/generations/*/compose.yaml 2>/dev/null | sed -n 's/^ *image: //p' >/tmp/kept-images
+cat /etc/sekisho/generations/*/compose.yaml 2>/dev/null | sed -n 's/^ *image: "\\(.*\\)"$/\\1/p' >/tmp/kept-images
 docker image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}' | while read -r name id; do
   grep -qxF "$name" /tmp/kept-images || echo "$name $id"
 done
