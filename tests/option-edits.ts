@@ -11,8 +11,8 @@ import { MODULES } from '../src/modules.ts'
 
 export interface OptionEdit {
   readonly name: string
-  /** Those of one group can be had together. */
-  readonly group: 'dhcp' | 'static' | 'vlan'
+  /** Those of one group can be had together; the lab has the first two groups. */
+  readonly group: 'dhcp' | 'static' | 'elsewhere'
   /** Why the lab cannot apply it; then the machine that is a folder does alone. */
   readonly notInTheLab?: string
   /** Merged into the file: mappings key by key, anything else in place of what is there. */
@@ -120,7 +120,7 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
   },
   {
     name: 'tagged frames',
-    group: 'vlan',
+    group: 'elsewhere',
     notInTheLab: 'the running kernel has no VLAN devices',
     patch: {
       wan: { vlan: 10 },
@@ -134,7 +134,7 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
   },
   {
     name: 'chrony and the clock',
-    group: 'vlan',
+    group: 'elsewhere',
     notInTheLab: 'its clock is that of the machine that the lab runs on',
     patch: { modules: { chrony: { set_clock: true } } },
   },

@@ -61,6 +61,7 @@ export async function buildLocalImage(
   if (context.ref !== ref)
     throw new Error(`${folder} changed while it was read: it is ${context.ref}, not ${ref}`)
   const dockerfile = await readFile(join(folder, 'Dockerfile'), 'utf8')
+  const plain: string[] = []
   for (const [parent, tagged] of Object.entries(parentRefs())) {
     if (!new RegExp(`^\\s*FROM\\s+.*sekisho/${parent}\\b`, 'im').test(dockerfile)) continue
     const unknown = await ensureImages([tagged], {
@@ -70,6 +71,7 @@ export async function buildLocalImage(
     if (unknown.length > 0) throw new Error(`${tagged} is in no installed release`)
     // An older release's parent may have the plain name.
     await runOk([...docker, 'tag', tagged, `sekisho/${parent}:latest`])
+    plain.push(`sekisho/${parent}:latest`)
   }
   const network = /^#\s*sekisho:\s*network=host\s*$/m.test(dockerfile) ? 'host' : 'none'
   onProgress?.(`building ${ref}`)
@@ -80,6 +82,9 @@ export async function buildLocalImage(
     const hint =
       'RUN lines have no network here. Fix: where one is needed, add the line "# sekisho: network=host" to the Dockerfile'
     throw new Error(`${(error as Error).message}\n${hint}`, { cause: error })
+  } finally {
+    // The name was for the build alone; the image has its other one.
+    for (const name of plain) await run([...docker, 'image', 'rm', name])
   }
 }
 

@@ -35,9 +35,10 @@ export async function uninstall({ host, keepData, onProgress }: UninstallOptions
   const left = await removeImages(host)
   const trees = [
     ...(keepData ? APPLIED.map((name) => `/etc/sekisho/${name}`) : ['/etc/sekisho', PATHS.data]),
-    ...(await spools(host)),
-    PATHS.run,
-    PATHS.lock,
+    // rsyslog's queues for the recorder: what was not taken before both went.
+    ...(await ours(host, '/var/spool/rsyslog')),
+    // The lock, and what else is only for this boot.
+    ...(await ours(host, '/run')),
     // The agent's and the command line's compiled code.
     '/var/cache/sekisho',
   ]
@@ -80,10 +81,7 @@ async function removeImages(host: Host): Promise<string[]> {
   return left
 }
 
-/** rsyslog's queues for the recorder: what was not taken before both went. */
-async function spools(host: Host): Promise<string[]> {
-  const folder = '/var/spool/rsyslog'
-  return (await host.list(folder))
-    .filter((name) => name.startsWith('sekisho-'))
-    .map((name) => `${folder}/${name}`)
+async function ours(host: Host, folder: string): Promise<string[]> {
+  const names = (await host.list(folder)).filter((name) => /^sekisho([.-]|$)/.test(name))
+  return names.map((name) => `${folder}/${name}`)
 }

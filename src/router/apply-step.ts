@@ -11,7 +11,7 @@ import { readJson, SAVED } from './observe.ts'
 import { COMPOSE_PROJECT, NFT_TABLE, PATHS } from './paths.ts'
 import type { Step } from './plan.ts'
 import { giveLinkBack, giveOwnBack, rememberLinks } from './saved-links.ts'
-import { giveOthersBack } from './saved-sysctls.ts'
+import { setOthers } from './saved-sysctls.ts'
 import { doTakeover, undoTakeover } from './takeover.ts'
 import { writeJson } from './write-json.ts'
 
@@ -124,7 +124,9 @@ async function place(
   { path, before, after, saved }: Extract<Step, { do: 'place' }>,
 ): Promise<void> {
   if (after) {
-    if (!before && saved && (await host.stat(path))) await host.rename(path, saved)
+    // On the way back ours may still be there: then the user's own file waits already.
+    if (!before && saved && (await host.stat(path)) && !(await isOurs(host, after)))
+      await host.rename(path, saved)
     if (after.kind === 'link') return host.symlink(after.target, path)
     const text = await host.read(`${PATHS.current}/${after.source}`)
     if (text === undefined) throw new StepError(`${after.source} is missing from the generation`)
@@ -150,7 +152,7 @@ async function isOurs(host: Host, place: Place): Promise<boolean> {
 /** "docker.service.d" and "multi-user.target.wants" exist for what is in them. */
 async function removeEmptyDropIn(host: Host, path: string): Promise<void> {
   const folder = path.slice(0, path.lastIndexOf('/'))
-  if (/\.(service|socket|target|timer|network)\.(d|wants|requires)$/.test(folder))
+  if (/\.(service|socket|target|timer|path|mount|network)\.(d|wants|requires)$/.test(folder))
     await host.removeEmpty(folder)
 }
 
@@ -171,7 +173,9 @@ async function sysctl(host: Host, step: Extract<Step, { do: 'sysctl' }>): Promis
   const { key, before, after, ownedBefore, ownedAfter } = step
   if (ownedAfter && !ownedBefore) {
     const saved: Record<string, string> = await readJson<Record<string, string>>(host, SAVED.sysctls)
-    await writeJson(host, SAVED.sysctls, { ...step.others, [key]: before, ...saved })
+    const others = Object.entries(step.others).map(([other, { own }]) => [other, own] as const)
+    await writeJson(host, SAVED.sysctls, { ...Object.fromEntries(others), [key]: before, ...saved })
+    await setOthers(host, step.others, 'ours')
   }
   try {
     await host.poke(sysctlPath(key), `${after}\n`)
@@ -181,8 +185,9 @@ async function sysctl(host: Host, step: Extract<Step, { do: 'sysctl' }>): Promis
   }
   if (ownedBefore && !ownedAfter) {
     const saved: Record<string, string> = await readJson<Record<string, string>>(host, SAVED.sysctls)
-    const { [key]: _, ...rest } = saved
-    await writeJson(host, SAVED.sysctls, await giveOthersBack(host, step, rest))
+    await setOthers(host, step.others, 'own')
+    const rest = Object.entries(saved).filter(([other]) => other !== key && !(other in step.others))
+    await writeJson(host, SAVED.sysctls, Object.fromEntries(rest))
   }
 }
 

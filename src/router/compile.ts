@@ -272,12 +272,19 @@ function moduleFiles(owner: string, output: ModuleOutput): OwnedFile[] {
     path: `host/etc/systemd/system/${relative(owner, unit.name)}`,
     text: unit.text,
   }))
+  // As the core's own: `sekisho down` holds over a boot.
+  const holds: GeneratedFile[] = (output.host?.units ?? [])
+    .filter((unit) => unit.enable !== false)
+    .map((unit) => ({
+      path: `host/etc/systemd/system/${relative(owner, unit.name)}.d/10-sekisho.conf`,
+      text: `${generatedHeader(owner)}[Unit]\nConditionPathExists=!${PATHS.down}\n`,
+    }))
   const sysctls = Object.entries(output.host?.sysctls ?? {}).map(([key, value]) => `${key} = ${value}\n`)
   const sysctlFile: GeneratedFile = {
     path: `host/etc/sysctl.d/91-sekisho-${owner}.conf`,
     text: generatedHeader(owner) + sysctls.sort().join(''),
   }
-  return [...own, ...host, ...units, ...(sysctls.length > 0 ? [sysctlFile] : [])].map(
+  return [...own, ...host, ...units, ...holds, ...(sysctls.length > 0 ? [sysctlFile] : [])].map(
     ({ path, text, mode = 0o644, secret = false }) => ({
       path,
       text,

@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
+import { z } from 'zod'
 import { FakeMachine } from '../../tests/fake-machine.ts'
+import { sampleRouter } from '../../tests/sample-router.ts'
 import { apply } from './apply.ts'
+import { compile } from './compile.ts'
 import type { DesiredState } from './desired.ts'
 import { down } from './down.ts'
 import { desiredOf, manifestOf } from './generation.ts'
 import { moduleData, purge } from './kept-data.ts'
+import { defineModule } from './module.ts'
 import { observe, readCurrent } from './observe.ts'
 import { plan } from './plan.ts'
 
@@ -127,6 +131,28 @@ describe('down', () => {
     expect(await down(fake.host)).toMatchObject({ ok: false })
     expect(fake.exists('/etc/sekisho/down')).toBe(false)
   })
+})
+
+it("holds over a boot for a module's unit too", () => {
+  const module = defineModule({
+    name: 'own',
+    summary: 'A module with a unit',
+    config: z.strictObject({}),
+    build: () => ({
+      files: [],
+      host: { units: [{ name: 'own.service', text: '[Service]\nExecStart=true\n' }] },
+      services: [],
+      openings: [],
+      logs: [],
+      data: [],
+    }),
+  })
+  const compiled = compile(sampleRouter(), [{ module, config: {} }])
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.issues))
+  const text = (path: string) => compiled.desired.files.find((one) => one.path === path)?.text
+  const condition = 'ConditionPathExists=!/etc/sekisho/down\n'
+  expect(text('host/etc/systemd/system/own.service.d/10-sekisho.conf')).toContain(`[Unit]\n${condition}`)
+  expect(text(unit)).toContain(condition)
 })
 
 it('a generation on the disk is the desired state that it was made from', async () => {

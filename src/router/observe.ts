@@ -139,13 +139,14 @@ async function observeFound(
 ): Promise<Inventory['found']> {
   const { devices, netdevs } = linksOf(desired.files)
   const before = linksOf(textsOf(current)).devices
-  const keys = [...sysctlsOf(desired.files).keys()]
+  const keys = [...sysctlsOf(isNothing(desired) ? textsOf(current) : desired.files).keys()]
   return {
     links: await observeLinkSettings(
       host,
       devices.filter((device) => !before.includes(device) && !netdevs.includes(device)),
     ),
-    sysctls: current === undefined ? await observeOthers(host, keys, new Set(keys)) : {},
+    sysctls:
+      current === undefined || isNothing(desired) ? await observeOthers(host, keys, new Set(keys)) : {},
   }
 }
 

@@ -24,7 +24,7 @@ import { MERGED_PATHS, mergeInto } from './merged.ts'
 import { FORWARDING, SAVED, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { LinkSettings } from './saved-links.ts'
-import { othersAmong } from './saved-sysctls.ts'
+import { type OtherSetting, othersGivenBack, othersTaken } from './saved-sysctls.ts'
 import { sourceChanges } from './source-changes.ts'
 import type { TakeoverAction } from './takeover.ts'
 import { describeGivenBack, describeTakeover, FLUSHING } from './takeover.ts'
@@ -102,8 +102,8 @@ type Action =
       /** Whether a generation sets it: the first to do so remembers the value before, the last gives it back. */
       readonly ownedBefore: boolean
       readonly ownedAfter: boolean
-      /** For what new links inherit: the values of those that are not ours, as they were found. */
-      readonly others: Readonly<Record<string, string>>
+      /** For what new links inherit: the same setting of the links that are not ours. */
+      readonly others: Readonly<Record<string, OtherSetting>>
     }
   | { readonly do: 'docker-start' }
   | { readonly do: 'docker-restart' }
@@ -414,7 +414,12 @@ function runSteps(inventory: Inventory, desired: DesiredState, files: readonly S
   )
   const steps: Step[] = []
   if (changed || inventory.missingRun.length > 0)
-    steps.push({ do: 'tmpfiles', owner: 'core', impact: 'none', says: 'makes the runtime directories' })
+    steps.push({
+      do: 'tmpfiles',
+      owner: 'core',
+      impact: 'none',
+      says: after.length > 0 ? 'makes the runtime directories' : 'no runtime directories are made any more',
+    })
   if (newModules && modules.length > 0)
     steps.push({
       do: 'modules',
@@ -487,6 +492,7 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
   const keys = [
     ...new Set([...previous.keys(), ...(previous.size > 0 ? FORWARDING : []), ...wanted.keys()]),
   ].toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1))
+  const ours = new Set(keys)
   return keys.flatMap((key): Step[] => {
     const live = inventory.sysctls[key]
     // A kernel without it cannot be made to have it; nor can a link that is not there.
@@ -495,6 +501,12 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
     const ownedAfter = wanted.has(key)
     const after = wanted.get(key)?.value ?? inventory.savedSysctls[key] ?? live
     if (sameSysctl(live, after) && ownedBefore === ownedAfter) return []
+    const { found, savedSysctls } = inventory
+    const others = !ownedBefore
+      ? othersTaken(key, found.sysctls)
+      : !ownedAfter
+        ? othersGivenBack({ key, before: live, after }, found.sysctls, savedSysctls, ours)
+        : {}
     const says = isForwarding(key)
       ? `packets are ${after === '0' ? 'no longer ' : ''}forwarded (${key})`
       : `kernel setting ${key} becomes ${after}`
@@ -506,7 +518,7 @@ function sysctlSteps(inventory: Inventory, desired: DesiredState): Step[] {
         after,
         ownedBefore,
         ownedAfter,
-        others: othersAmong(inventory.found.sysctls, key),
+        others,
         owner: 'core',
         impact: 'none',
         says,

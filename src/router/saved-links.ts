@@ -55,7 +55,12 @@ export async function giveOwnBack(host: Host, before: Altered, after: Altered): 
   for (const key of ['address', 'mtu'] as const) {
     for (const device of before[key].filter((name) => !after[key].includes(name))) {
       const own = saved[device]?.[key]
-      if (own !== undefined) await host.exec(['ip', 'link', 'set', 'dev', device, key, String(own)])
+      if (own === undefined) continue
+      const set = (...args: string[]) => host.exec(['ip', 'link', 'set', 'dev', device, ...args])
+      // Up, it would keep the link-local address that it made of the other one.
+      if (key === 'address') await set('down')
+      await set(key, String(own))
+      if (key === 'address') await set('up')
     }
   }
 }

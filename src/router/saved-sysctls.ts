@@ -1,6 +1,5 @@
 import { sameSysctl, sysctlPath } from './generated.ts'
 import type { Host } from './host.ts'
-import type { Step } from './plan.ts'
 
 /*
  * A pattern in sysctl.d reaches every link there is when the file is read (systemd-sysctl(8)), the loopback and
@@ -9,9 +8,15 @@ import type { Step } from './plan.ts'
 
 type Values = Readonly<Record<string, string>>
 
+/** A setting of a link that is not ours: its value without us, and with us as far as we know it. */
+export interface OtherSetting {
+  readonly own: string
+  readonly ours?: string
+}
+
 const INHERITED = /^(net\/ipv[46]\/conf\/)default(\/\w+)$/
 
-/** Values of these settings at every link, of those that new links inherit; `ours` are left out. */
+/** Values at every link of those of these settings that new links inherit; `ours` are left out. */
 export async function observeOthers(
   host: Host,
   keys: readonly string[],
@@ -19,8 +24,11 @@ export async function observeOthers(
 ): Promise<Values> {
   const values: Record<string, string> = {}
   for (const key of keys) {
-    for (const other of await othersOf(host, key)) {
-      if (ours.has(other)) continue
+    const [, folder, name = ''] = INHERITED.exec(key) ?? []
+    if (folder === undefined) continue
+    for (const link of await host.list(sysctlPath(folder.replace(/\/$/, '')))) {
+      const other = folder + link + name
+      if (ours.has(other) || !isOther(other, key)) continue
       const value = await host.read(sysctlPath(other)).catch(() => undefined)
       if (value !== undefined) values[other] = value.trim()
     }
@@ -28,32 +36,42 @@ export async function observeOthers(
   return values
 }
 
-/** Those of the values that belong to `key`, which new links inherit. */
-export function othersAmong(values: Values, key: string): Values {
-  return Object.fromEntries(Object.entries(values).filter(([other]) => isOther(other, key)))
+/** What becomes of other links when `key`, which new links inherit, is set for the first time; else nothing. */
+export function othersTaken(key: string, found: Values): Readonly<Record<string, OtherSetting>> {
+  const others = Object.entries(found).filter(([other]) => isOther(other, key))
+  return Object.fromEntries(others.map(([other, own]) => [other, { own }]))
 }
 
-/** Gives links their values back when `step` gives new ones theirs; returns what is to be remembered still. */
-export async function giveOthersBack(
-  host: Host,
-  { key, before, after }: Extract<Step, { do: 'sysctl' }>,
+/** The same when it is given back its value, from `before` to `after`; `ours` are links that have their own steps. */
+export function othersGivenBack(
+  { key, before, after }: { readonly key: string; readonly before: string; readonly after: string },
+  found: Values,
   saved: Values,
-): Promise<Values> {
-  for (const other of await othersOf(host, key)) {
-    const live = await host.read(sysctlPath(other)).catch(() => undefined)
-    // A link that came later has what it inherited from us.
-    const value = saved[other] ?? (live !== undefined && sameSysctl(live, before) ? after : undefined)
-    // A link may go at any moment.
+  ours: ReadonlySet<string>,
+): Readonly<Record<string, OtherSetting>> {
+  const names = new Set([...Object.keys(found), ...Object.keys(saved)])
+  return Object.fromEntries(
+    [...names]
+      .filter((other) => isOther(other, key) && !ours.has(other))
+      .map((other) => {
+        const live = found[other]
+        // A link that came later has what it inherited from us.
+        const inherited = live === undefined || sameSysctl(live, before) ? after : live
+        return [other, { own: saved[other] ?? inherited, ...(live !== undefined && { ours: live }) }]
+      }),
+  )
+}
+
+/** Sets other links' values, with us or without. A link may go at any moment. */
+export async function setOthers(
+  host: Host,
+  others: Readonly<Record<string, OtherSetting>>,
+  which: keyof OtherSetting,
+): Promise<void> {
+  for (const [other, values] of Object.entries(others)) {
+    const value = values[which]
     if (value !== undefined) await host.poke(sysctlPath(other), `${value}\n`).catch(() => {})
   }
-  return Object.fromEntries(Object.entries(saved).filter(([other]) => !isOther(other, key)))
-}
-
-async function othersOf(host: Host, key: string): Promise<string[]> {
-  const [, folder, name = ''] = INHERITED.exec(key) ?? []
-  if (folder === undefined) return []
-  const links = await host.list(sysctlPath(folder.replace(/\/$/, '')))
-  return links.map((link) => folder + link + name).filter((other) => isOther(other, key))
 }
 
 /** Whether a setting is that of one link, while `key` is what new ones inherit. */

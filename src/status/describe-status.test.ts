@@ -7,6 +7,7 @@ const STATUS: RouterStatus = {
   generation: 3,
   confirmed: true,
   confirmWithinSecs: null,
+  down: false,
   pendingSteps: 0,
   firewall: 'loaded',
   links: [{ zone: 'home', device: 'br-home', carrier: true, addresses: ['10.0.0.1/24'] }],
@@ -59,6 +60,12 @@ it('says why there is no PPPoE session', () => {
     'waiting         down: no access concentrator answered; tries again after 4 s\n',
   )
   expect(describeStatus({ ...STATUS, session: null })).toContain('sekisho-pppoe.service is not running')
+})
+
+it('says that it is down on purpose', () => {
+  expect(describeStatus({ ...STATUS, down: true, pendingSteps: 4 })).toContain(
+    'gate: generation 3, down, as "sekisho down" left it. Back with: sekisho up\n',
+  )
 })
 
 it('says what the kernel had no room for', () => {

@@ -45,8 +45,9 @@ export function describeStatus(status: RouterStatus): string {
       watcher.state,
       watcherWords(watcher),
     ])
-  const pending =
-    status.pendingSteps === 0
+  const pending = status.down
+    ? 'down, as "sekisho down" left it. Back with: sekisho up'
+    : status.pendingSteps === 0
       ? 'as router.yaml says'
       : `${status.pendingSteps} changes wait: see "sekisho plan"`
   return `${status.hostname}: ${generation}, ${pending}\n\n${table(rows)}`

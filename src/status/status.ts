@@ -88,6 +88,8 @@ export interface RouterStatus {
   readonly confirmed: boolean
   /** Seconds that there are to confirm it; null when nothing waits for that. */
   readonly confirmWithinSecs: number | null
+  /** `sekisho down` holds. */
+  readonly down: boolean
   /** How many steps `sekisho plan` would list. */
   readonly pendingSteps: number
   readonly firewall: 'loaded' | 'missing'
@@ -133,6 +135,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     confirmed: inventory.current !== undefined && inventory.confirmed === inventory.current.number,
     confirmWithinSecs:
       guard?.phase === 'waiting' ? Math.max(0, Math.ceil((guard.deadline ?? 0) - now())) : null,
+    down: inventory.down,
     pendingSteps: plan(inventory, desired).steps.length,
     firewall,
     links,

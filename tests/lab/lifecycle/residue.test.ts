@@ -118,30 +118,6 @@ describe('a shipped module', () => {
 })
 
 describe('an option', () => {
-  test('forwards, pinholes, rules between zones and reservations', async () => {
-    const before = await machineState(lab.router)
-    const yaml = await editedYaml(lab, (document) => {
-      document.set('firewall', {
-        allow: [{ from: 'home', to: 'guest', why: 'test' }],
-        forwards: [{ port: 8443, to: '10.0.0.200', to_port: 443 }],
-        pinholes: [{ network: 'home', interface_id: '::5eff:fe30:1', ports: [443] }],
-      })
-      document.setIn(
-        ['networks', 'home', 'dhcp', 'reservations'],
-        [{ name: 'printer', mac: '02:00:5e:70:00:01', address: '10.0.0.77' }],
-      )
-      document.setIn(['wan', 'block_private'], true)
-    })
-    await applyYaml(lab, yaml)
-    const during = await machineState(lab.router)
-    expect(during.ruleset).toMatch(/dport 8443 .*dnat/)
-    await baseline(lab)
-    const after = await machineState(lab.router)
-    // Their files changed and changed back, so these two were made again.
-    const same = (state: MachineState) => remade(state, 'kea', 'unbound')
-    expect(stateDiff(same(before), same(after))).toEqual([])
-  })
-
   test('a network of its own for one port, and another number for a network', async () => {
     const before = await machineState(lab.router)
     const yaml = await editedYaml(lab, (document) => {
@@ -183,7 +159,13 @@ describe('an option', () => {
 
 describe('every option that the lab can have', () => {
   const SERVICES = ['chrony', 'kea', 'recorder', 'unbound', 'watch']
-  const everything = (state: MachineState) => remade(state, ...SERVICES)
+  const everything = (state: MachineState): MachineState => {
+    const parts = remade(state, ...SERVICES)
+    const steady = (lines: readonly string[]) => lines.filter((line) => !FOREIGN.test(line))
+    return { ...parts, addresses: steady(parts.addresses), routes: steady(parts.routes) }
+  }
+  /** What the DHCP client that the machine had before us made for itself; it goes with the port's MAC address. */
+  const FOREIGN = / fe80::(?!5eff:)\S*[ /].*wan0|wan0 .* fe80::(?!5eff:)/
 
   beforeAll(async () => {
     // What options name.
@@ -193,28 +175,31 @@ describe('every option that the lab can have', () => {
     for (const [path, text] of Object.entries(SECRET_FILES)) await lab.router.writeFile(path, text, '0400')
   })
 
-  test.each(['dhcp', 'static'] as const)('all of those beside %s, at once', async (group) => {
-    const edits = OPTION_EDITS.filter((edit) => edit.group === group)
-    expect(edits.filter((edit) => edit.notInTheLab !== undefined)).toEqual([])
-    const before = everything(await machineState(lab.router))
-    await applyYaml(lab, withEdits(await baselineYaml(lab), edits))
-    const during = everything(await machineState(lab.router))
-    for (const part of ['files', 'generation', 'addresses', 'links', 'routes'] as const)
-      expect(during[part], part).not.toEqual(before[part])
+  test.each(['dhcp', 'static'] as const)(
+    'all of those beside %s, at once',
+    async (group) => {
+      const edits = OPTION_EDITS.filter((edit) => edit.group === group)
+      const before = everything(await machineState(lab.router))
+      await applyYaml(lab, withEdits(await baselineYaml(lab), edits))
+      const during = everything(await machineState(lab.router))
+      for (const part of ['files', 'generation', 'addresses', 'links', 'routes'] as const)
+        expect(during[part], part).not.toEqual(before[part])
 
-    await baseline(lab)
-    // Leases and prefixes come with the next message of the provider's, some seconds after.
-    await expect
-      .poll(async () => stateDiff(before, everything(await machineState(lab.router))), {
-        timeout: 45_000,
-        interval: 2000,
-      })
-      .toEqual([])
-  })
+      await baseline(lab)
+      // Leases and prefixes come with the next message of the provider's, some seconds after.
+      await expect
+        .poll(async () => stateDiff(before, everything(await machineState(lab.router))), {
+          timeout: 45_000,
+          interval: 2000,
+        })
+        .toEqual([])
+    },
+    300_000,
+  )
 
   test('the lab has every option, but those it cannot', async () => {
     const yaml = await baselineYaml(lab)
-    const tried = OPTION_EDITS.filter((edit) => edit.group !== 'vlan')
+    const tried = OPTION_EDITS.filter((edit) => edit.group !== 'elsewhere')
     const untried = OPTION_EDITS.filter((edit) => edit.notInTheLab !== undefined)
     const listed = new Set([...optionsIn(yaml, tried), ...optionsIn(yaml, untried), 'version'])
     expect(allOptions().filter((option) => !listed.has(option))).toEqual([])

@@ -73,6 +73,10 @@ describe('down', () => {
     })
     await expectDown()
     expect(await sekisho('down')).toMatchObject({ code: 0, stdout: expect.stringContaining('down already') })
+    expect(await sekisho('status')).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('down, as "sekisho down" left it'),
+    })
     const planned = await sekisho('plan')
     expect(planned.code).toBe(2)
     for (const says of ['packets are forwarded', 'containers: brings them up', 'starts sekishod.service'])
@@ -130,15 +134,16 @@ describe('uninstall', () => {
     expect(await sh('cat /etc/sekisho/router.yaml')).toBe(yaml)
     expect(await sh('cat /var/lib/sekisho/kea/leases/*.csv')).toContain(leases)
     await becomeRouter()
-  })
+  }, 300_000)
 
   test('the machine is what it was, at once and after a boot', async () => {
     const { code, stdout, stderr } = await sekisho('uninstall', '--yes')
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain('Sekisho is gone; this machine is what it was before.')
     expect(await traces()).toBe('')
+    expect(await sh('docker image ls --all --quiet')).toBe('')
     await expectGivenBack()
     expect(await lab.restartRouter({ how: 'reboot' })).toBe('running')
     await expectGivenBack()
-  })
+  }, 300_000)
 })

@@ -10,7 +10,7 @@ export interface MachineState {
   /** `docker ps -a` without ages: id, image, command, ports, name. */
   readonly containers: readonly string[]
   readonly dockerNetworks: readonly string[]
-  /** Images by name and id, and volumes. */
+  /** Images by name and id, but for those of kept generations; and volumes. */
   readonly dockerStore: readonly string[]
   readonly units: readonly string[]
   readonly sysctls: readonly string[]
@@ -53,6 +53,15 @@ eval "find / $prune -type d -printf '%p %y %m %U:%G\\n'"
 eval "find /etc /root /home /srv /var $prune -type f -print0" | xargs -0 sha256sum | sed -E 's/^([^ ]+)  (.*)/\\2 \\1/'
 `
 
+/** Images but for those that a kept generation names: to go back to it must need no network. */
+const STORE = `
+cat /etc/sekisho/generations/*/compose.yaml 2>/dev/null | sed -n 's/^ *image: "\\(.*\\)"$/\\1/p' >/tmp/kept-images
+docker image ls --format '{{.Repository}}:{{.Tag}} {{.ID}}' | while read -r name id; do
+  grep -qxF "$name" /tmp/kept-images || echo "$name $id"
+done
+docker volume ls --quiet
+`
+
 /** The numbers of generations grow whatever they hold. */
 const GENERATION = /^(\/etc\/sekisho\/(?:current|confirmed) l .* )generations\/\d+$/
 
@@ -88,11 +97,7 @@ export async function machineState(router: Host): Promise<MachineState> {
     run('nft', '--stateless', 'list', 'ruleset'),
     run('docker', 'ps', '--all', '--format', ps),
     run('docker', 'network', 'ls', '--format', '{{.ID}} {{.Name}}'),
-    run(
-      'sh',
-      '-c',
-      "docker image ls --all --format '{{.Repository}}:{{.Tag}} {{.ID}}'; docker volume ls --quiet",
-    ),
+    run('sh', '-c', STORE),
     run('systemctl', 'list-unit-files', '--no-legend', '--no-pager'),
     run('sh', '-c', 'sysctl --all 2>/dev/null'),
     run('sh', '-c', "ip -o link | sed -E 's/^[0-9]+: //; s/@if[0-9]+//; s/ link-netnsid [0-9]+//'"),

@@ -16,7 +16,9 @@ export async function lookAt(router: Host) {
     ]),
   ])
   const units = active.split('\n').map((line) => `active: ${line.split(' ')[0]}`)
-  return { ...machine, units: [...machine.units, ...units].sort() }
+  // A link that was never up has no queue yet, and keeps the one it gets then.
+  const links = machine.links.map((line) => line.replace(/ qdisc \w+ state DOWN /, ' state DOWN '))
+  return { ...machine, links, units: [...machine.units, ...units].sort() }
 }
 export type Look = Awaited<ReturnType<typeof lookAt>>
 
