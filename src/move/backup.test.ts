@@ -138,7 +138,7 @@ describe('backup and restore', () => {
     expect(await readFile(file, 'utf8')).toBe('the one of yesterday')
     await backUp(old, file, { lock })
     expect(await readFile(file, 'utf8')).not.toBe('the one of yesterday')
-    expect((await readdir(work)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+    expect((await readdir(work)).filter((name) => name.endsWith('tmp'))).toEqual([])
     await expect(backUp(old, '/dev/null', { lock })).rejects.toThrow('is not a file')
     expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true)
   })

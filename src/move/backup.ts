@@ -129,8 +129,10 @@ async function refuseOdd(file: string): Promise<void> {
 
 /** The file is the old one or the whole new one, also after a power cut; root's alone to read. */
 async function writeWhole(file: string, bytes: Bytes): Promise<void> {
-  const beside = join(dirname(file), `.${basename(file)}.${process.pid}.tmp`)
+  // Always the same name, since only one backup runs: what one left that was killed goes with the next.
+  const beside = join(dirname(file), `.${basename(file)}.sekisho-tmp`)
   try {
+    await rm(beside, { force: true })
     const handle = await open(beside, 'wx', 0o600)
     try {
       await handle.chmod(0o600)

@@ -2,9 +2,9 @@ import { readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { ensurePackages } from '../../src/build/debian.ts'
-import { run, runOk } from '../../src/lib/run.ts'
-import { count } from '../lab/support/counts.ts'
+import { ensurePackages } from '../../../src/build/debian.ts'
+import { run, runOk } from '../../../src/lib/run.ts'
+import { count } from '../../lab/support/counts.ts'
 import {
   backUp,
   blankMachine,
@@ -14,7 +14,7 @@ import {
   type Machine,
   restoreOn,
   workFolder,
-} from '../sample-machine.ts'
+} from '../../sample-machine.ts'
 
 /* The archive and other people's programs: Debian's age and ssh-keygen. */
 
