@@ -73,7 +73,9 @@ it('starts a session, builds it anew for new options, and leaves nothing of it',
   expect(first).toContain('starts sekisho-pppoe.service')
   expect(first).toContain('reconfigures lan0, ppp-wan, wan0')
   expect(fake.units.get('sekisho-pppoe.service')).toMatchObject({ active: true })
-  expect(fake.tree('/proc/sys/net/ipv4/conf/wan0')['/proc/sys/net/ipv4/conf/wan0/arp_ignore']).toMatch(/ 8\n$/)
+  expect(fake.tree('/proc/sys/net/ipv4/conf/wan0')['/proc/sys/net/ipv4/conf/wan0/arp_ignore']).toMatch(
+    / 8\n$/,
+  )
 
   const second = await applied(fake, { ...PPPOE, lcp_echo_secs: 5 })
   expect(second).toContain('restarts sekisho-pppoe.service: the WAN reconnects [reconnect]')
@@ -82,5 +84,7 @@ it('starts a session, builds it anew for new options, and leaves nothing of it',
   const third = await applied(fake, { mode: 'dhcp' })
   expect(third).toContain('stops sekisho-pppoe.service')
   expect(links(fake.tree('/etc'))).toEqual(links(before))
-  expect(fake.tree('/proc/sys/net/ipv4/conf/wan0')['/proc/sys/net/ipv4/conf/wan0/arp_ignore']).toMatch(/ 0\n$/)
+  expect(fake.tree('/proc/sys/net/ipv4/conf/wan0')['/proc/sys/net/ipv4/conf/wan0/arp_ignore']).toMatch(
+    / 0\n$/,
+  )
 })
