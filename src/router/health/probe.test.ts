@@ -15,6 +15,12 @@ it('tells what is well, and takes one that throws for ill', async () => {
   expect(await awaitHealthy([broken, probe('a', undefined)], 0)).toEqual(['c: no such program'])
 })
 
+it('asks once more before it says that something does not work', async () => {
+  expect([
+    ...(await healthyNow([probe('a', 'lost', undefined), probe('b', 'ill', 'ill', undefined)])),
+  ]).toEqual(['a'])
+})
+
 it('waits for what gets well, and no longer', async () => {
   expect(await awaitHealthy([probe('a', 'not yet', 'not yet', undefined)], 60)).toEqual([])
   expect(await awaitHealthy([], 60)).toEqual([])

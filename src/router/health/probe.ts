@@ -9,10 +9,15 @@ export interface Probe {
 /** How long between two looks at what is not well yet. */
 const PAUSE_MS = 300
 
-/** The names of those probes that are well now; all are asked at once. */
+/**
+ * The names of those probes that are well now; all are asked at once. What is not well is asked once more: one lost
+ * packet must not make it what need not work afterwards.
+ */
 export async function healthyNow(probes: readonly Probe[]): Promise<ReadonlySet<string>> {
-  const seen = await Promise.all(probes.map(async (probe) => ({ probe, saw: await ask(probe) })))
-  return new Set(seen.flatMap(({ probe, saw }) => (saw === undefined ? [probe.name] : [])))
+  const ill = await illOf(probes)
+  if (ill.length > 0) await pause()
+  const still = new Set((await illOf(ill.map(({ probe }) => probe))).map(({ probe }) => probe.name))
+  return new Set(probes.flatMap(({ name }) => (still.has(name) ? [] : [name])))
 }
 
 /**
@@ -22,13 +27,21 @@ export async function healthyNow(probes: readonly Probe[]): Promise<ReadonlySet<
 export async function awaitHealthy(probes: readonly Probe[], deadlineSecs: number): Promise<string[]> {
   const end = Date.now() + deadlineSecs * 1000
   for (let waiting = probes; ; ) {
-    const seen = await Promise.all(waiting.map(async (probe) => ({ probe, saw: await ask(probe) })))
-    const ill = seen.filter(({ saw }) => saw !== undefined)
+    const ill = await illOf(waiting)
     if (ill.length === 0) return []
     if (Date.now() >= end) return ill.map(({ probe, saw }) => `${probe.name}: ${saw}`)
     waiting = ill.map(({ probe }) => probe)
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    await pause()
   }
+}
+
+async function illOf(probes: readonly Probe[]): Promise<{ probe: Probe; saw: string }[]> {
+  const seen = await Promise.all(probes.map(async (probe) => ({ probe, saw: await ask(probe) })))
+  return seen.flatMap(({ probe, saw }) => (saw === undefined ? [] : [{ probe, saw }]))
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
 }
 
 function ask({ run }: Probe): Promise<string | undefined> {

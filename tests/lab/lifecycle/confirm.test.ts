@@ -5,6 +5,7 @@ import { count } from '../support/counts.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
 import { machineState, stateDiff } from '../support/machine-state.ts'
 import { applyYaml, baseline, baselineYaml } from '../support/router-yaml.ts'
+import { writeUserModule } from './user-module.ts'
 
 /* A change undoes itself unless somebody keeps it, whatever becomes of whoever made it. */
 
@@ -59,10 +60,11 @@ async function oldWay(): Promise<boolean> {
   return name.code === 0 && name.stdout.includes('203.0.113.80') && page.code === 0
 }
 
-/** Waits until nothing is under way any more. */
+/** Waits until nothing is under way any more, and nothing is left of a boot that went back. */
 async function settled(patience: number): Promise<void> {
+  const traces = 'test -e /run/sekisho-guard.json || test -e /run/sekisho-fell-back.json'
   await expect
-    .poll(() => lab.router.exec(['test', '-e', '/run/sekisho-guard.json']), {
+    .poll(() => lab.router.exec(['sh', '-c', traces]), {
       timeout: patience,
       interval: 200,
     })
@@ -143,6 +145,32 @@ sekisho $1; echo "code $?"; wait $apply; echo "apply $?"; cat /root/said`
     expect(await linked('current')).not.toBe(before)
   })
 
+  test('the power goes while it waits: what was confirmed comes up, and no container of the other stays', async () => {
+    const folder = await writeUserModule(lab, 'well', true)
+    const confirmed = await linked('confirmed')
+    await lab.writeRouterYaml(
+      await editedYaml(lab, (document) => {
+        document.setIn(['modules', 'well'], { path: folder })
+        document.set('firewall', { forwards: [{ port: 8443, to: '10.0.0.200' }] })
+      }),
+    )
+    const apply = await begin('--confirm', '1h')
+    await apply.waitFor(WAITS)
+    expect(await sh('docker ps --format "{{.Names}}"')).toContain('sekisho-well-1')
+    await lab.router.powerOff()
+    await apply.stop()
+    expect(await lab.restartRouter({ how: 'power-cut' })).toBe('running')
+    expect(await linked('current')).toBe(confirmed)
+    await settled(90_000)
+    expect(await sh('docker ps --all --format "{{.Names}}"')).not.toContain('well')
+    expect(await sh('cat /etc/sekisho/generations/*/undone.json')).toContain('was started again')
+    await lab.writeRouterYaml(await baselineYaml(lab))
+    await expect
+      .poll(() => lab.router.exec(['sekisho', 'plan']), { timeout: 60_000, interval: 1000 })
+      .toMatchObject({ code: 0 })
+    await expect.poll(oldWay, { timeout: 30_000 }).toBe(true)
+  })
+
   test('refuses what is no time, before it looks at anything', async () => {
     for (const time of ['5s', '25h', '2 minutes'])
       expect(await lab.apply([`--confirm=${time}`])).toMatchObject({
@@ -202,7 +230,7 @@ describe('what worked before must work again', () => {
       ),
     )
     const { code, stderr } = await lab.apply()
-    expect(code).toBe(1)
+    expect({ code, stderr }).toMatchObject({ code: 1 })
     expect(stderr).toMatch(
       /DNS of the Internet: \S+ was asked for a name of the Internet: it answers SERVFAIL/,
     )
@@ -221,7 +249,7 @@ describe('what worked before must work again', () => {
       ),
     )
     const { code, stderr } = await lab.apply()
-    expect(code).toBe(1)
+    expect({ code, stderr }).toMatchObject({ code: 1 })
     expect(stderr).toMatch(/forwarding \(IPv4\): no packet came through.*\n.*forwarding \(IPv6\)/)
     expect(await sh('nft list tables')).not.toContain('wall')
     await lab.writeRouterYaml(await baselineYaml(lab))
