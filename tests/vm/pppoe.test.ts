@@ -154,10 +154,8 @@ describe('a WAN with PPPoE', () => {
     const inwards = await lab.laptop.capture('eth0', `tcp[tcpflags] & (tcp-syn|tcp-ack) == (tcp-syn|tcp-ack)`)
     await browses(4)
     expect((await inwards.stop({ settleMs: 1000 })).join('\n')).toContain(`mss ${MTU - 40}`)
-    const big = await lab.laptop.execOk([
-      ...['curl', '-4sS', '-m', '60', '-r', '0-200000', '-o', '/dev/null', '-w', '%{size_download}'],
-      `http://${SERVERS.www.v4}/big`,
-    ])
+    const fetch = 'curl -4sS -m 60 -r 0-200000 -o /dev/null -w %{size_download}'.split(' ')
+    const big = await lab.laptop.execOk([...fetch, `http://${SERVERS.www.v4}/big`])
     expect(big).toBe('200001')
   })
 
