@@ -64,10 +64,8 @@ export class Agent {
     const watchdog = new WatchdogJob(
       config.wan,
       () => resolvConf.status(),
-      (line) => {
-        log(line)
-        statusLoop.poke()
-      },
+      log,
+      () => statusLoop.poke(),
     )
     const watchdogLoop = this.#loop('watchdog', () => watchdog.run(), 2000)
     const status = new StatusJob(join(paths.run, 'agent/status.json'), config.wan.device, startedAt, () => ({

@@ -8,6 +8,8 @@ import { arpFailed, wanCounters } from './wan-counters.ts'
 import { readWanState, type WanState } from './wan-state.ts'
 import { heard, look, type Reach, UNWATCHED, type Watched, wanReach } from './watchdog.ts'
 
+const SAY_GAP_MS = 1500
+
 /** What the watchdog says of the WAN. */
 export interface WanReach {
   readonly state: Reach | 'no-carrier'
@@ -31,17 +33,26 @@ export class WatchdogJob {
   readonly #options: WatchdogOptions
   readonly #resolvers: () => readonly string[]
   readonly #log: (line: string) => void
+  readonly #onChange: () => void
   #ipv4 = UNWATCHED
   #ipv6 = UNWATCHED
+  #last: string | undefined
   #said: string | undefined
+  #saidAt = Number.NEGATIVE_INFINITY
   #tried: Tried = NOTHING_TRIED
   #carrier = false
 
-  /** `resolvers` gives those of the provider, as they are known at the time. */
-  constructor(options: WatchdogOptions, resolvers: () => readonly string[], log: (line: string) => void) {
+  /** `resolvers` gives those of the provider, as they are known at the time; `onChange` hears that `status` is another. */
+  constructor(
+    options: WatchdogOptions,
+    resolvers: () => readonly string[],
+    log: (line: string) => void,
+    onChange: () => void,
+  ) {
     this.#options = options
     this.#resolvers = resolvers
     this.#log = log
+    this.#onChange = onChange
   }
 
   async run(): Promise<void> {
@@ -87,7 +98,12 @@ export class WatchdogJob {
   #say({ gateway4, gateway6, addresses }: WanState): void {
     const { state, ipv4, ipv6 } = this.status()
     const said = `${state}, IPv4 ${ipv4}, IPv6 ${ipv6}`
-    if (said === this.#said) return
+    if (said !== this.#last) this.#onChange()
+    this.#last = said
+    const now = performance.now()
+    // A line that flaps is not to fill the log: what it is by then is said at the next look.
+    if (said === this.#said || now - this.#saidAt < SAY_GAP_MS) return
+    this.#saidAt = now
     const silent = [ipv4 === 'no-gateway' && gateway4, ipv6 === 'no-gateway' && gateway6].filter(Boolean)
     const words = [
       ...(silent.length > 0
