@@ -36,7 +36,7 @@ export type LoadedRouter =
       readonly checks: readonly Check[]
       readonly outputs: ReadonlyMap<string, ModuleOutput>
       /** Gives issues found later their place in the file. */
-      locate(issues: readonly Issue[]): Issue[]
+      readonly locate: (issues: readonly Issue[]) => Issue[]
       /** Loads or builds the images named, those of a user's own modules too. */
       readonly ensureImages: typeof ensureImages
     }
@@ -100,7 +100,7 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
     desired: compiled.desired,
     checks: valid.config.checks,
     outputs: compiled.outputs,
-    locate: valid.locate,
+    locate: (issues) => valid.locate(issues),
     warnings,
     ensureImages: imagesOf(own.modules, uses),
   }
