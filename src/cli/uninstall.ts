@@ -86,8 +86,8 @@ async function whatGoes(host: Host, keepData: boolean): Promise<string> {
           'Removed for good:',
           `  ${PATHS.data}: ${bytesText(total)}`,
           ...data.map(({ module, bytes }) => `    ${module}: ${bytesText(bytes)}`),
-          '  /etc/sekisho: router.yaml, secrets, and the history of what was applied',
-          'To keep them: --keep-data',
+          '  /etc/sekisho: router.yaml, secrets, the history of what was applied, and all else that is in it',
+          'To keep both: --keep-data. A backup has no records.',
         ]),
     ...(session === undefined
       ? []

@@ -1,6 +1,7 @@
 import { type ApplyResult, apply } from '../router/apply.ts'
 import { NOTHING } from '../router/desired.ts'
 import type { Host } from '../router/host.ts'
+import { readCurrent } from '../router/observe.ts'
 import { PATHS } from '../router/paths.ts'
 
 export interface UninstallOptions {
@@ -23,6 +24,7 @@ const APPLIED = ['generations', 'current', 'confirmed', 'down', 'saved', 'takeov
  * short can be run again.
  */
 export async function uninstall({ host, keepData, onProgress }: UninstallOptions): Promise<UninstallResult> {
+  const images = (await readCurrent(host))?.manifest.images ?? []
   const result = await apply({
     host,
     desired: NOTHING,
@@ -31,6 +33,8 @@ export async function uninstall({ host, keepData, onProgress }: UninstallOptions
     onProgress,
   })
   if (!result.ok) return result
+  for (const { image } of images.filter((one) => !one.image.startsWith('sekisho/')))
+    onProgress(`leaves the image ${image}: it may have been here before`)
   onProgress('removes the container images')
   const left = await removeImages(host)
   const trees = [

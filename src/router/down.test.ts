@@ -124,7 +124,7 @@ describe('down', () => {
       failures: [expect.stringContaining('Cannot connect')],
     })
     expect(fake.text('/proc/sys/net/ipv4/ip_forward')).toBe('0\n')
-    expect(await plan(await observe(fake.host, DESIRED), DESIRED)).toMatchObject({ from: 1, to: 1 })
+    expect(plan(await observe(fake.host, DESIRED), DESIRED)).toMatchObject({ from: 1, to: 1 })
   })
 
   it('has nothing to stop before the first apply', async () => {

@@ -56,7 +56,9 @@ async function stopAll(host: Host, onProgress: (line: string) => void): Promise<
 export function downSteps(inventory: Inventory): Step[] {
   const { current, services } = inventory
   const units = (current?.manifest.units ?? []).filter(
-    ({ name }) => !KEPT.has(name) && inventory.units[name]?.active === 'active',
+    ({ name, owner }) =>
+      // The core's others keep the links and the firewall, or run once at boot.
+      (owner !== 'core' || name === AGENT) && inventory.units[name]?.active === 'active',
   )
   // Docker that does not answer may well run them.
   const runs = services === undefined ? current?.manifest.services.length : Object.keys(services).length
@@ -97,8 +99,7 @@ export function downSteps(inventory: Inventory): Step[] {
   ]
 }
 
-/** They run once at boot and keep it closed. */
-const KEPT: ReadonlySet<string> = new Set(['sekisho-boot.service', 'sekisho-firewall.service'])
+const AGENT = 'sekishod.service'
 
 async function rereadSysctls(host: Host): Promise<void> {
   const folder = '/etc/sysctl.d'

@@ -5,12 +5,16 @@ import { configureRouter, installBundle } from '../../../src/lab/install-router.
 import type { Lab } from '../../../src/lab/lab.ts'
 import { labPlaces } from '../../../src/lab/places.ts'
 import { up } from '../../../src/lab/up.ts'
+import { count } from '../support/counts.ts'
 import { differences, type Look, lookAt } from '../support/whole-machine.ts'
 
 /*
  * A Debian machine with ifupdown, Docker and a clock service becomes a router, works, and is given back. The tests
  * follow each other on one machine of their own.
  */
+
+/** A busy machine takes minutes to install and apply. */
+const INSTALLS_MS = 400_000
 
 const places = labPlaces(`${labPlaces().id}-gone`)
 let lab: Lab
@@ -52,17 +56,20 @@ const traces = () =>
     "find / \\( -path /proc -o -path /sys -o -path /var/lib/docker \\) -prune -o -name '*sekisho*' -print | sort",
   )
 
-/** wan0 is ifupdown's and its DHCP client's again, and everything is as it was. */
-async function expectGivenBack(): Promise<void> {
+/** wan0 is ifupdown's and its DHCP client's again, and everything is as it was, but for what was to stay. */
+async function expectGivenBack(kept?: RegExp): Promise<void> {
   await online()
   await expect
-    .poll(async () => differences(before, await lookAt(lab.router)), { timeout: 20_000, interval: 1000 })
+    .poll(async () => differences(before, await lookAt(lab.router)).filter((line) => !kept?.test(line)), {
+      timeout: 20_000,
+      interval: 1000,
+    })
     .toEqual([])
   expect(await sh('ip -o -4 address show dev wan0')).toContain('inet 198.51.100.10/24')
   expect(await sh('curl -4sSf --max-time 5 http://www.example.org/')).toContain('198.51.100.10')
 }
 
-test('a Debian machine becomes a router', becomeRouter)
+test('a Debian machine becomes a router', becomeRouter, INSTALLS_MS)
 
 describe('down', () => {
   test('stops what runs; the machine can be reached, and does not forward', async () => {
@@ -125,25 +132,31 @@ describe('uninstall', () => {
     expect(await sekisho('plan')).toMatchObject({ code: 0 })
   })
 
-  test('with --keep-data, data and router.yaml stay for another time', async () => {
+  test('with --keep-data, data and router.yaml stay for another time, and nothing else', async () => {
     const leases = await sh('cat /var/lib/sekisho/kea/leases/*.csv')
     const yaml = await sh('cat /etc/sekisho/router.yaml')
-    expect(await sekisho('uninstall', '--yes', '--keep-data')).toMatchObject({ code: 0 })
+    const { code, stdout, stderr } = await sekisho('uninstall', '--yes', '--keep-data')
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('Sekisho is gone; this machine is what it was before.')
     expect(await traces()).toBe('/etc/sekisho\n/var/lib/sekisho\n')
     expect(await sh('ls /etc/sekisho')).toBe('dns\nrouter.yaml\nsecrets\n')
     expect(await sh('cat /etc/sekisho/router.yaml')).toBe(yaml)
     expect(await sh('cat /var/lib/sekisho/kea/leases/*.csv')).toContain(leases)
-    await becomeRouter()
-  }, 300_000)
+    await expectGivenBack(/^files: \+ \/etc\/sekisho(\/(dns|router\.yaml|secrets)\b|\s)/)
+  })
 
-  test('the machine is what it was, at once and after a boot', async () => {
-    const { code, stdout, stderr } = await sekisho('uninstall', '--yes')
-    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toContain('Sekisho is gone; this machine is what it was before.')
-    expect(await traces()).toBe('')
-    expect(await sh('docker image ls --all --quiet')).toBe('')
-    await expectGivenBack()
-    expect(await lab.restartRouter({ how: 'reboot' })).toBe('running')
-    await expectGivenBack()
-  }, 300_000)
+  test(
+    'installed again: the machine is what it was, at once and after a boot',
+    async () => {
+      if (count(0, 1) === 1) await becomeRouter()
+      else await installBundle(lab.router, await ensureBundle(), () => {})
+      expect(await sekisho('uninstall', '--yes')).toMatchObject({ code: 0 })
+      expect(await traces()).toBe('')
+      expect(await sh('docker image ls --all --quiet')).toBe('')
+      await expectGivenBack()
+      expect(await lab.restartRouter({ how: 'reboot' })).toBe('running')
+      await expectGivenBack()
+    },
+    INSTALLS_MS,
+  )
 })
