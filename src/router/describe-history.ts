@@ -30,9 +30,10 @@ export function describeHistory(
     .join('')
 }
 
-function stateOf({ current, confirmed }: HistoryEntry): string {
+function stateOf({ current, confirmed, undone }: HistoryEntry): string {
   if (current) return confirmed ? 'in use' : 'in use, not confirmed'
-  return confirmed ? 'confirmed' : ''
+  if (confirmed) return 'confirmed'
+  return undone === undefined ? '' : 'undone'
 }
 
 /** The first change, and how many more there are. */

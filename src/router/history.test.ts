@@ -113,6 +113,7 @@ describe('describeHistory', () => {
     const entries = [
       entry(12, { current: true, summary: ['~ hostname a → b'] }),
       entry(11, { confirmed: true, ...long }),
+      entry(10, { undone: 'it was not confirmed in time' }),
       entry(9, { author: undefined }),
     ]
     const text = describeHistory(entries, { width: 80, timeZone: 'Asia/Tokyo' })
@@ -120,6 +121,7 @@ describe('describeHistory', () => {
       [
         '*12  2026-11-27 05:15  alice  in use, not confirmed  ~ hostname a → b',
         ' 11  2026-11-27 05:15  alice  confirmed              + network guest n…, +2 more',
+        ' 10  2026-11-27 05:15  alice  undone',
         ' 9   2026-11-27 05:15  -',
         '',
       ].join('\n'),

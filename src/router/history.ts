@@ -2,6 +2,7 @@ import { linkedGeneration, listGenerations } from './generation.ts'
 import type { Host } from './host.ts'
 import { readMeta } from './meta.ts'
 import { PATHS } from './paths.ts'
+import { readUndone } from './undone.ts'
 
 /** A generation as the list has it. */
 export interface HistoryEntry {
@@ -15,6 +16,8 @@ export interface HistoryEntry {
   readonly current: boolean
   /** The next boot starts it. */
   readonly confirmed: boolean
+  /** Why the machine went back from it before it was ever confirmed; absent when it did not. */
+  readonly undone?: string
 }
 
 /** Every generation on the disk, the newest first. */
@@ -25,7 +28,7 @@ export async function listHistory(host: Host): Promise<HistoryEntry[]> {
     linkedGeneration(host, PATHS.confirmed),
   ])
   const entries = numbers.toReversed().map(async (number): Promise<HistoryEntry> => {
-    const meta = await readMeta(host, number)
+    const [meta, undone] = await Promise.all([readMeta(host, number), readUndone(host, number)])
     return {
       number,
       createdAt: meta?.createdAt ?? (await folderDate(host, number)),
@@ -33,6 +36,7 @@ export async function listHistory(host: Host): Promise<HistoryEntry[]> {
       summary: meta?.summary ?? [],
       current: number === current,
       confirmed: number === confirmed,
+      ...(undone && { undone: undone.why }),
     }
   })
   return Promise.all(entries)
