@@ -312,7 +312,12 @@ describe('what worked before', () => {
       if (what.startsWith('nft -f')) broken = true
     }
     const result = await guarded(fake, desired({ rule: 5 }), options)
-    expect(result).toMatchObject({ ok: false, stage: 'apply', details: ['DNS: no answer'], unrestored: [] })
+    expect(result).toMatchObject({
+      ok: false,
+      stage: 'apply',
+      details: ['DNS: no answer', expect.stringMatching(/^Fix: /)],
+      unrestored: [],
+    })
     expect(look(fake)).toEqual(before)
     expect(asked.join('\n')).toMatch(/looks at what works now: DNS, WAN[\s\S]*does not work.*: WAN/)
   })

@@ -67,6 +67,8 @@ it('asks what the router does, by names that stay when addresses change', async 
       .map(({ name }) => name)
       .toSorted(),
   ).toEqual(names.toSorted())
+  const narrow = await lab((text) => text.replace('mode: dhcp', 'mode: dhcp\n  ipv6: "off"'))
+  expect(probesOf(host, narrow).map(({ name }) => name)).not.toContain('default route (IPv6)')
   const bare = await lab((text) => text.slice(0, text.indexOf('modules:')).replaceAll(/ {4}dhcp:\n.*\n/g, ''))
   expect(probesOf(host, bare).map(({ name }) => name)).toEqual([
     'WAN address (IPv4)',
