@@ -22,6 +22,8 @@ export interface ApplyFlags {
   readonly json?: boolean
   readonly wait: string
   readonly deadline: string
+  /** False with --no-health. */
+  readonly health: boolean
 }
 
 /** `command` with the options that every command has that changes the machine. */
@@ -30,6 +32,10 @@ export function withApplyOptions(command: Command): Command {
     .option('--confirm <time>', 'undo it unless "sekisho confirm" follows within this time: 90s, 2m, 1h')
     .option('--wait <seconds>', 'how long to wait for another apply to end', '120')
     .option('--deadline <seconds>', 'how long what worked before may take to work again', '30')
+    .option(
+      '--no-health',
+      'even when what worked before does not work again: for a line that is still to come',
+    )
     .option('--json', 'the plan and the result for programs')
 }
 
@@ -58,7 +64,7 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
     lockSecs: Number(flags.wait),
     againSecs: Number(flags.deadline),
     onProgress: say,
-    probes: (desired) => probesOf(host, desired),
+    ...(flags.health && { probes: (desired) => probesOf(host, desired) }),
     guard: undoArgv(),
     ...(secs !== undefined && {
       confirm: { secs, session: await sessionOf(host, process.pid), tokenHash: hashToken(token) },

@@ -213,7 +213,11 @@ async function verifyHealth(
   if (wanted.length === 0) return
   onProgress?.(`waits until all of it works again, ${againSecs} s at most`)
   const ill = await awaitHealthy(wanted, againSecs)
-  if (ill.length > 0) throw new StepError(`what worked before does not work again within ${againSecs} s`, ill)
+  if (ill.length > 0)
+    throw new StepError(`what worked before does not work again within ${againSecs} s`, [
+      ...ill,
+      'Fix: mend router.yaml; or give it more time with --deadline, or go on without with --no-health',
+    ])
 }
 
 /** The dead man's switch, for the time of one apply. */

@@ -265,6 +265,30 @@ describe('what waits to be confirmed', () => {
   })
 })
 
+describe('a boot that went back', () => {
+  it('is made whole once Docker runs, also when that is cut short', async () => {
+    for (let n = 1; ; n += STRIDE) {
+      const fake = machine()
+      await guarded(fake, desired())
+      const before = look(fake)
+      await guarded(fake, desired({ modules: ['dns', 'new'], rule: 2 }))
+      // As boot.sh and the kernel leave it: links and rules are old, containers are as they were.
+      fake.delete('/etc/sekisho/confirmed')
+      fake.delete('/etc/sekisho/current')
+      for (const link of ['confirmed', 'current'])
+        await fake.host.symlink('generations/1', `/etc/sekisho/${link}`)
+      const fell = { version: 1, phase: 'applying', to: 2, base: 2, why: 'the power went' }
+      fake.put(PATHS.fellBack, JSON.stringify(fell))
+      const ended = !(await killed(fake, n, () => goBack(fake)))
+      if (!ended) expect(await goBack(fake)).not.toMatchObject({ did: 'not yet' })
+      expect({ n, containers: Object.keys(look(fake).containers) }).toEqual({ n, containers: ['dns', 'log'] })
+      expect({ n, look: look(fake) }).toEqual({ n, look: before })
+      expect(await readUndone(fake.host, 2)).toMatchObject({ why: 'the power went' })
+      if (ended) break
+    }
+  })
+})
+
 describe('what worked before', () => {
   const probes = (states: Record<string, () => string | undefined>) => () =>
     Object.entries(states).map(([name, saw]) => ({ name, run: async () => saw() }))
@@ -288,7 +312,12 @@ describe('what worked before', () => {
       if (what.startsWith('nft -f')) broken = true
     }
     const result = await guarded(fake, desired({ rule: 5 }), options)
-    expect(result).toMatchObject({ ok: false, stage: 'apply', details: ['DNS: no answer'], unrestored: [] })
+    expect(result).toMatchObject({
+      ok: false,
+      stage: 'apply',
+      details: ['DNS: no answer', expect.stringMatching(/^Fix: /)],
+      unrestored: [],
+    })
     expect(look(fake)).toEqual(before)
     expect(asked.join('\n')).toMatch(/looks at what works now: DNS, WAN[\s\S]*does not work.*: WAN/)
   })

@@ -1,7 +1,7 @@
 import type { StepContext } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
 import { desiredOf, generationPath, linkedGeneration, readGeneration } from './generation.ts'
-import { disarm, now, readGuard, writeGuard } from './guard.ts'
+import { disarm, now, readFellBack, readGuard, writeGuard } from './guard.ts'
 import type { Host } from './host.ts'
 import { observe, presume } from './observe.ts'
 import { PATHS } from './paths.ts'
@@ -56,7 +56,7 @@ async function fallBackLocked({
   why,
 }: FallBackOptions): Promise<FallBackResult> {
   const { host } = context
-  const state = await readGuard(host)
+  const state = (await readGuard(host)) ?? (await readFellBack(host))
   const current = await linkedGeneration(host, PATHS.current)
   const confirmed = await linkedGeneration(host, PATHS.confirmed)
   if (!state && current === confirmed) return { did: 'nothing' }
@@ -72,7 +72,7 @@ async function fallBackLocked({
   }
   const dropped = state?.to ?? current
   const base = state?.base ?? current
-  if (state && base !== undefined) await writeGuard(host, { ...state, base })
+  if (state && base !== state.base && base !== undefined) await writeGuard(host, { ...state, base })
   const { failures, desired } = await restore(context, { base, confirmed }, onProgress)
   if (dropped !== undefined && dropped !== confirmed) {
     await removeVolumes(host, dropped, desired)

@@ -33,8 +33,17 @@ const GuardState = z.object({
 export type GuardState = z.output<typeof GuardState>
 
 /** What is under way; undefined when nothing is. */
-export async function readGuard(host: Host): Promise<GuardState | undefined> {
-  const text = await host.read(PATHS.guard)
+export function readGuard(host: Host): Promise<GuardState | undefined> {
+  return readState(host, PATHS.guard)
+}
+
+/** What boot went back from, and nobody has put right since; undefined when it did not. */
+export function readFellBack(host: Host): Promise<GuardState | undefined> {
+  return readState(host, PATHS.fellBack)
+}
+
+async function readState(host: Host, path: string): Promise<GuardState | undefined> {
+  const text = await host.read(path)
   if (text === undefined) return undefined
   const parsed = GuardState.safeParse(parse(text))
   return parsed.success ? parsed.data : undefined
@@ -123,6 +132,7 @@ export function disarmApplying(host: Host): Promise<void> {
 /** Forgets what was under way and stops the timers. A timer that stays fires and finds nothing to do. */
 export async function disarm(host: Host): Promise<void> {
   await host.remove(PATHS.guard)
+  await host.remove(PATHS.fellBack)
   await stopUnits(
     host,
     Object.values(UNITS).map((unit) => `${unit}.timer`),

@@ -15,7 +15,7 @@ const About = z.object({
   hostname: z.string(),
   domain: z.string(),
   wan: z.object({ device: z.string() }),
-  networks: z.array(z.object({ name: z.string(), prefix: z.string() })),
+  networks: z.array(z.object({ name: z.string(), prefix: z.string(), advertise: z.boolean() })),
   resolver: z.string().optional(),
 })
 type About = z.output<typeof About>
@@ -29,10 +29,13 @@ export function probesOf(host: Host, desired: DesiredState): Probe[] {
   const listens = desired.services.flatMap((service) => service.listens ?? [])
   return [
     { name: 'WAN address (IPv4)', run: () => wanAddress(host, device) },
-    ...([4, 6] as const).map((family) => ({
-      name: `default route (IPv${family})`,
-      run: () => defaultRoute(host, device, family),
-    })),
+    // Networks are told of IPv6 when the WAN has it.
+    ...(about.networks.some(({ advertise }) => advertise) ? ([4, 6] as const) : ([4] as const)).map(
+      (family) => ({
+        name: `default route (IPv${family})`,
+        run: () => defaultRoute(host, device, family),
+      }),
+    ),
     ...(about.resolver === undefined ? [] : dnsProbes(host, about, addressesOf(listens, 53))),
     ...addressesOf(listens, 67).map((address) => ({
       name: `DHCP in ${zoneOf(about, address)}`,

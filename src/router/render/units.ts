@@ -71,7 +71,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'test ! -e ${PATHS.fellBack} || { cp -p ${PATHS.fellBack} ${PATHS.guard} && ${PATHS.install}/current/sekisho rollback --unconfirmed && rm ${PATHS.fellBack}; }'
+ExecStart=/bin/sh -c 'test ! -e ${PATHS.fellBack} || exec ${PATHS.install}/current/sekisho rollback --unconfirmed'
 Restart=on-failure
 RestartSec=10
 
