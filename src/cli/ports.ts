@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
 /** A network port as the kernel shows it in /sys/class/net. */
@@ -56,7 +56,7 @@ function portOf(root: string, name: string): HostPort {
 /** The name of what a link of sysfs leads to. */
 function linkName(path: string): string | undefined {
   try {
-    return basename(realpathSync(path))
+    return basename(readlinkSync(path))
   } catch {
     return undefined
   }

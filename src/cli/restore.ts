@@ -1,23 +1,13 @@
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { intro, outro, select } from '@clack/prompts'
 import { Command } from 'commander'
-import { z } from 'zod'
-import { formatIssues } from '../config/format.ts'
-import { migrate } from '../config/migrate.ts'
-import { userModules, validate } from '../config/validate.ts'
-import { MODULES } from '../modules.ts'
 import type { Key } from '../move/cipher.ts'
-import type { BackupManifest } from '../move/manifest.ts'
-import { completeMap, type PortMap, readMaps } from '../move/port-map.ts'
-import { otherMentions, renamePorts, type UsedPort, usedPorts } from '../move/port-names.ts'
 import { Refusal } from '../move/refusal.ts'
 import { restore } from '../move/restore.ts'
 import { createHost } from '../router/host.ts'
-import { PATHS } from '../router/paths.ts'
-import { choice, given } from './init.ts'
+import { adaptPorts } from './adapt-ports.ts'
 import { askPassphrase, canAsk, passphraseFrom } from './passphrase.ts'
-import { type HostPort, hostPorts } from './ports.ts'
+import { hostPorts } from './ports.ts'
 import { refused } from './refused.ts'
 import { repeatable } from './repeatable.ts'
 
@@ -64,7 +54,7 @@ async function run(file: string, options: Options): Promise<number> {
       file,
       key: await keyOf(options),
       force: options.force === true,
-      adapt: (text, found) => adapt(text, found, file, options.map ?? []),
+      adapt: (text, found) => adaptPorts(text, found, { file, maps: options.map ?? [], ports: hostPorts() }),
       onProgress: say,
     })
     for (const path of kept) say(`what was there is now ${path}`)
@@ -104,107 +94,6 @@ async function keyOf({ passphraseFile, identity = [] }: Options): Promise<Key> {
       return answer
     },
   }
-}
-
-/** router.yaml for this machine: its ports get the names that they have here. */
-async function adapt(
-  archived: string,
-  manifest: BackupManifest,
-  file: string,
-  maps: readonly string[],
-): Promise<string> {
-  const migrated = migrate(archived, PATHS.config)
-  if (!migrated.ok) {
-    const [issue] = migrated.issues
-    throw new Refusal(`its router.yaml cannot be used: ${issue?.message}`, issue?.fix ?? 'upgrade Sekisho')
-  }
-  // The names of ports are found in the format that we know.
-  const text = migrated.migration?.text ?? archived
-  const before = judge(text)
-  const ports = hostPorts()
-  const here = ports.map(({ name }) => name)
-  const used = usedPorts(text)
-  const given = readMaps(
-    maps,
-    used.map(({ name }) => name),
-    here,
-  )
-  const { map, missing } = completeMap(given, used, here)
-  const names = missing.length === 0 ? map : await askOrRefuse(map, missing, ports, manifest, file)
-  for (const [old, now] of names) process.stderr.write(`  ${old} of the backup is ${now} here\n`)
-  const renamed = renamePorts(text, names)
-  const moved = new Set([...names].filter(([old, now]) => old !== now).map(([old]) => old))
-  for (const path of otherMentions(text, moved))
-    process.stderr.write(`warning: router.yaml names an old port at ${path} too: look whether it is meant\n`)
-  const after = judge(renamed)
-  if (after.ok) return renamed
-  process.stderr.write(formatIssues(after.issues, renamed, { color: process.stderr.isTTY }))
-  if (before.ok) throw new Refusal('with these ports router.yaml is wrong', 'choose other ports')
-  process.stderr.write(
-    'warning: router.yaml had mistakes when it was backed up; mend them before you apply\n',
-  )
-  return renamed
-}
-
-/** Whether the file is right, as far as that can be said without running modules that came with the archive. */
-function judge(text: string): ReturnType<typeof validate> {
-  const own = userModules(text, PATHS.config).map(({ name }) => ({ name, config: z.unknown() }))
-  return validate(text, PATHS.config, [...MODULES, ...own])
-}
-
-async function askOrRefuse(
-  map: PortMap,
-  missing: readonly UsedPort[],
-  ports: readonly HostPort[],
-  manifest: BackupManifest,
-  file: string,
-): Promise<PortMap> {
-  const free = (names: PortMap) => ports.filter(({ name }) => ![...names.values()].includes(name))
-  if (!canAsk() || !process.stdout.isTTY || free(map).length < missing.length) {
-    for (const { name, uses } of missing)
-      process.stderr.write(`in the backup: ${oldPort(name, uses, manifest)}\n`)
-    for (const port of free(map)) process.stderr.write(`on this machine: ${choice(port).label}\n`)
-    const options = missing.map(
-      ({ name }) => `--map ${likely(name, free(map), manifest)?.name ?? 'PORT'}=${name}`,
-    )
-    throw new Refusal(
-      `this machine has no port ${missing.map(({ name }) => name).join(', ')}`,
-      free(map).length < missing.length
-        ? 'add network ports to this machine, or take networks out of router.yaml before the backup'
-        : `say which port is which: sekisho restore ${file} ${options.join(' ')}`,
-    )
-  }
-  intro('sekisho restore')
-  const chosen = new Map(map)
-  for (const { name, uses } of missing) {
-    const choices = free(chosen)
-    const initial = likely(name, choices, manifest)?.name
-    const answer = given(
-      await select({
-        message: `Which port is ${oldPort(name, uses, manifest)}?`,
-        options: choices.map(choice),
-        ...(initial !== undefined && { initialValue: initial }),
-      }),
-    )
-    if (answer === undefined) throw new Refusal('nothing was restored', 'run it again, or say --map NEW=OLD')
-    chosen.set(name, answer)
-  }
-  outro('Every port has its place.')
-  return chosen
-}
-
-function oldPort(name: string, uses: readonly string[], { ports }: BackupManifest): string {
-  const port = ports.find((one) => one.name === name)
-  const words = [uses.join(', '), port?.mac, port?.driver, port?.bus].filter(
-    (word) => word !== undefined && word !== '',
-  )
-  return `${name} (${words.join(', ')})`
-}
-
-/** The same hardware under another name; it is suggested, and never taken without a word. */
-function likely(name: string, ports: readonly HostPort[], manifest: BackupManifest): HostPort | undefined {
-  const mac = manifest.ports.find((port) => port.name === name)?.mac
-  return ports.find((port) => mac !== undefined && mac !== '' && port.mac === mac)
 }
 
 function applyNow(): Promise<number> {

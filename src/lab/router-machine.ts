@@ -17,7 +17,7 @@ export interface RestartOptions {
    * aside, as when a router is replaced: 'first' puts that back and throws the second away.
    */
   readonly disk?: 'keep' | 'new' | 'second' | 'first'
-  /** Other names for its ports, as other hardware has them: { lan0: 'enp2s0' }. Until the next restart from outside. */
+  /** Other names for its ports, as other hardware has them: { lan0: 'enp2s0' }; until it is switched off. */
   readonly ports?: Readonly<Record<string, string>>
 }
 
