@@ -26,6 +26,16 @@ export default defineConfig({
           ...real,
         },
       },
+      // The same with the router in a virtual machine, where a kernel of its own is what it is about.
+      {
+        test: {
+          name: 'vm',
+          include: ['tests/vm/**/*.test.ts'],
+          globalSetup: 'tests/vm/setup.ts',
+          ...real,
+          hookTimeout: 1_200_000,
+        },
+      },
     ],
   },
 })

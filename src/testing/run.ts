@@ -30,6 +30,7 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
   unit: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'],
   parts: ['tests/parts/**/*.test.ts'],
   lab: ['tests/lab/**/*.test.ts'],
+  vm: ['tests/vm/**/*.test.ts'],
 }
 const PROJECTS = Object.keys(FILES)
 
@@ -37,7 +38,7 @@ const PROJECTS = Object.keys(FILES)
 const TOOLS = ['nftables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
 
 export interface TestOptions {
-  /** Part names: lint, a linter, unit, parts, lab, or part of a test file's path. None means everything. */
+  /** Part names: lint, a linter, unit, parts, lab, vm, or part of a test file's path. None means everything. */
   readonly names: readonly string[]
   /** Run the large counts too (hundreds of applies, restarts, boots). */
   readonly full: boolean
