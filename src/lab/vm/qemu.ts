@@ -15,6 +15,12 @@ export interface QemuOptions {
 }
 
 /**
+ * All that the emulator has but five levels of page tables: with them this qemu now and then lets the kernel fail to read
+ * its own memory (copy_from_kernel_nofault), and every path in /proc/mounts is "xxx". No machine runs inside this one.
+ */
+const CPU = 'max,la57=off,svm=off'
+
+/**
  * qemu's argument vector for a machine of the lab, emulated in software (TCG) so that it runs wherever the lab does.
  * What the machine has flushed is in the disk's file, and with the host's page cache that outlives qemu's process.
  */
@@ -24,7 +30,7 @@ export function qemuCommand(options: QemuOptions): string[] {
   return [
     'qemu-system-x86_64',
     ...['-name', options.name, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max,svm=off'],
+    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', CPU],
     ...['-smp', String(processors), '-m', String(memoryMib)],
     ...['-kernel', kernel.image, '-initrd', kernel.initrd],
     ...[
