@@ -124,9 +124,10 @@ describe('AdvertiseJob', () => {
       prefix: '2001:0db8:0100:0001::/64',
       goneAt: Math.floor(Date.now() / 1000) - 60,
     }
-    const unknown = { ...gone, network: 'gone' }
+    // A network that was taken out of router.yaml may come back; meanwhile there is nobody to tell.
+    const away = { ...gone, network: 'gone', goneAt: gone.goneAt - 1 }
     await mkdir(join(dir, 'state'))
-    await writeFile(join(dir, 'state/advertised.json'), JSON.stringify([gone, unknown]))
+    await writeFile(join(dir, 'state/advertised.json'), JSON.stringify([gone, away]))
     route6(false)
     await job().run()
     expect(await readdir(run)).toEqual([HOME])
@@ -135,7 +136,7 @@ describe('AdvertiseJob', () => {
       '[IPv6Prefix]\nPrefix=2001:0db8:0100:0001::/64\nPreferredLifetimeSec=0\nValidLifetimeSec=0\n',
     )
     expect(text).not.toContain('RouterLifetimeSec')
-    expect(JSON.parse(await readFile(join(dir, 'state/advertised.json'), 'utf8'))).toEqual([gone])
+    expect(JSON.parse(await readFile(join(dir, 'state/advertised.json'), 'utf8'))).toEqual([gone, away])
   })
 
   test('a reload that fails is an error until it works', async () => {

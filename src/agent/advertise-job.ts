@@ -103,11 +103,9 @@ export class AdvertiseJob {
   /** Prefixes to call off, remembered over restarts and boots (RFC 9096 section 3.5): hosts remember them too. */
   async #stalePrefixes(): Promise<readonly KnownPrefix[]> {
     this.#known ??= parseKnownPrefixes(await readFile(this.#memory, 'utf8').catch(() => ''))
-    const networks = this.#config.networks.filter((network) => network.advertise)
-    // A network that was taken out of router.yaml has nobody to tell.
-    const known = this.#known.filter(({ network }) => networks.some(({ name }) => name === network))
-    const present = presentPrefixes(readIfInet6(), networks)
-    const next = followPrefixes(known, present, Math.floor(Date.now() / 1000))
+    // Of all networks, also while no default route is announced: hosts go by what they were told before.
+    const present = presentPrefixes(readIfInet6(), this.#config.networks)
+    const next = followPrefixes(this.#known, present, Math.floor(Date.now() / 1000))
     this.#known = next.known
     await mkdir(dirname(this.#memory), { recursive: true })
     await writeAtomic(this.#memory, `${JSON.stringify(next.known, null, 2)}\n`, { durable: true })

@@ -24,6 +24,13 @@ describe('default routes', () => {
     // 0.0.0.0/1 is half of the Internet, and no default route.
     expect(defaultRoute4(ROUTE4, 'lan9')).toBeUndefined()
     expect(defaultRoute4('', 'wan0')).toBeUndefined()
+    expect(defaultRoute4(ROUTE4, 'wan0')).toEqual({ gateway: '192.0.2.1' })
+    expect(defaultRoute4(ROUTE4.replace('010200C0', '00000000'), 'wan0')).toEqual({})
+  })
+
+  test('IPv6, by whom', () => {
+    expect(defaultRoute6(ROUTE6, 'wan0')).toEqual({ gateway: 'fe80:0000:0000:0000:80fc:bfff:fee9:d85e' })
+    expect(defaultRoute6(ROUTE6, 'tun0')).toEqual({})
   })
 
   test.each([

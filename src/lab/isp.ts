@@ -33,6 +33,8 @@ export interface Dhcp4Offer {
 export interface Dhcp6Offer {
   /** The /40 that customers' /56 come from. */
   readonly delegated?: string
+  /** How long it may be used unless it is renewed; preferred for half of it. */
+  readonly leaseSecs?: number
 }
 
 /**
@@ -225,15 +227,15 @@ for ((i = 0; i < \${LEASES6_SIZE:-0}; i++)); do
 done
 `
 
-function dhcp6Config({ delegated = WAN.delegated6 }: Dhcp6Offer = {}): object {
+function dhcp6Config({ delegated = WAN.delegated6, leaseSecs = 7200 }: Dhcp6Offer = {}): object {
   return {
     Dhcp6: {
       'interfaces-config': { interfaces: [WAN.bridge], ...RETRY },
       'lease-database': { type: 'memfile', persist: false },
-      'preferred-lifetime': 3600,
-      'valid-lifetime': 7200,
-      'renew-timer': 1800,
-      'rebind-timer': 2880,
+      'preferred-lifetime': Math.floor(leaseSecs / 2),
+      'valid-lifetime': leaseSecs,
+      'renew-timer': Math.floor(leaseSecs / 4),
+      'rebind-timer': Math.floor(leaseSecs * 0.4),
       'hooks-libraries': [
         {
           library: 'libdhcp_run_script.so',
