@@ -3,7 +3,6 @@ import { type Change, MARKS } from '../config/changes.ts'
 import { unifiedDiff } from '../lib/diff-lines.ts'
 import { printableLine } from '../lib/printable.ts'
 import { wrap } from '../lib/wrap.ts'
-import type { FileChange } from './compare-generations.ts'
 import type { Drift } from './drift.ts'
 import { hintsOf, outcomeOf } from './impact.ts'
 import type { Plan, Step } from './plan.ts'
@@ -68,6 +67,7 @@ export function describe(plan: Plan, options: DescribeOptions = {}): string {
 
 function title({ from, to }: Plan): string {
   if (from === undefined) return 'The first apply on this machine:'
+  if (to === 0) return 'All that is ours goes from this machine:'
   return from === to ? 'On the machine, and not from router.yaml:' : `From generation ${from} to ${to}:`
 }
 
@@ -95,26 +95,13 @@ function driftLines(drift: readonly Drift[], options: DescribeOptions): string[]
 }
 
 /** The colour of a line of a diff, by its sign. */
-function paintOf(
+export function paintOf(
   line: string,
   colors: Pick<Paper['colors'], 'cyan' | 'green' | 'red'>,
 ): (text: string) => string {
   if (line.startsWith('+')) return colors.green
   if (line.startsWith('-')) return colors.red
   return line.startsWith('@@') ? colors.cyan : (text) => text
-}
-
-/** A changed file as a unified diff (POSIX diff -u). */
-export function diffLinesOf(file: FileChange, options: DescribeOptions): string[] {
-  const { bold, dim, cyan, green, red } = createColors(options.color ?? false)
-  const side = (absent: FileChange['kind']) => (file.kind === absent ? '/dev/null' : file.path)
-  return [
-    bold(`--- ${side('added')}`),
-    bold(`+++ ${side('removed')}`),
-    ...(file.secret ? [dim('(a secret, which nobody is shown)')] : []),
-    ...(file.hunks.length === 0 && !file.secret ? [dim('(the same text with another mode)')] : []),
-    ...file.hunks.map((line) => paintOf(line, { cyan, green, red })(printableLine(line))),
-  ]
 }
 
 function stepLines({ steps }: Plan, options: DescribeOptions, { add, colors, lines }: Paper): void {

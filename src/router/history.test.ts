@@ -52,6 +52,14 @@ describe('generations', () => {
       [2, undefined],
       [1, undefined],
     ])
+    fake.put('/etc/sekisho/generations/3/undone.json', '{"why": "nobody confirmed it"}')
+    fake.put('/etc/sekisho/generations/2/undone.json', '{')
+    expect((await listHistory(fake.host)).map(({ undone }) => undone)).toEqual([
+      undefined,
+      'nobody confirmed it',
+      'it was not confirmed',
+      undefined,
+    ])
     // The fake has no clock for folders.
     expect(entries.at(-1)?.createdAt).toBe('1970-01-01T00:00:00.000Z')
   })

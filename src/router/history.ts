@@ -1,5 +1,6 @@
-import { linkedGeneration, listGenerations } from './generation.ts'
+import { linkedGeneration, listGenerations, readGeneration } from './generation.ts'
 import type { Host } from './host.ts'
+import type { GenerationOnDisk } from './inventory.ts'
 import { readMeta } from './meta.ts'
 import { PATHS } from './paths.ts'
 import { readUndone } from './undone.ts'
@@ -46,4 +47,19 @@ async function folderDate(host: Host, number: number): Promise<string> {
   const { stdout } = await host.exec(['stat', '--format=%Y', `${PATHS.generations}/${number}`])
   const seconds = Number(stdout.trim() || 0)
   return new Date(Number.isFinite(seconds) ? seconds * 1000 : 0).toISOString()
+}
+
+/** The generation that a word means, its number, "current" or "confirmed"; or why there is none. */
+export async function findGeneration(host: Host, word: string): Promise<GenerationOnDisk | string> {
+  const link = { current: PATHS.current, confirmed: PATHS.confirmed }[word]
+  const number =
+    link !== undefined
+      ? await linkedGeneration(host, link)
+      : /^\d{1,9}$/.test(word)
+        ? Number(word)
+        : undefined
+  const found = number === undefined ? undefined : await readGeneration(host, number)
+  if (found) return found
+  const there = (await listGenerations(host)).join(', ')
+  return `there is no generation ${JSON.stringify(word)}. Fix: ${there === '' ? 'apply first' : `name one of ${there}`}`
 }

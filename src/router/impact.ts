@@ -35,7 +35,11 @@ export function outcomeOf(steps: readonly Step[]): string {
     (step) => step.do === 'sysctl' && FORWARDING.some((key) => key === step.key) && step.after !== '1',
   )
   if (stops) return 'Nothing is forwarded any more.'
-  const zones = steps.flatMap((step) => (step.do === 'networkd' ? zonesTouched(step) : []))
+  const touched = steps.flatMap((step) => {
+    if (step.do === 'networkd') return zonesTouched(step)
+    return step.do === 'restart' && step.impact === 'reconnect' ? ['wan'] : []
+  })
+  const zones = [...new Set(touched)]
   if (zones.length > 0) {
     const names = zones.map((zone) => (zone === 'wan' ? 'the WAN' : zone)).join(', ')
     return `Connections over ${names} may pause for some seconds; what forwards elsewhere is not touched.`

@@ -135,7 +135,7 @@ export interface Plan {
   readonly changes: readonly Change[]
   /** What was changed on the machine since then, by something else than apply. */
   readonly drift: readonly Drift[]
-  /** The apply that made the generation in use did not come to its end: it is not the confirmed one. */
+  /** The apply that made the generation in use did not come to its end. */
   readonly unfinished: boolean
   readonly steps: readonly Step[]
   /** Made without root: it knows the files, and takes what runs to be as the last apply left it. */
@@ -258,7 +258,7 @@ export function plan(
     to,
     changes: source === undefined ? [] : sourceChanges(current, source),
     drift: driftOf(inventory),
-    unfinished: current !== undefined && inventory.confirmed !== current.number,
+    unfinished: current !== undefined && current.live === undefined,
     steps: inOrder(steps).map((step) => ({ ...step, notices: noticesOf(step) })),
     limited: inventory.limited,
     kept: keptData(current?.manifest, desired),
@@ -477,7 +477,9 @@ function firewallSteps({ nft, current }: Inventory, desired: DesiredState, files
     ? 'replaces the firewall table in one go; established connections go on'
     : nft === undefined
       ? 'loads the firewall table, which is missing'
-      : 'reloads the firewall table, which was changed by hand'
+      : current?.live?.nft === undefined
+        ? 'reloads the firewall table, since the last apply did not end'
+        : 'reloads the firewall table, which was changed by hand'
   return [{ do: 'firewall', before: current !== undefined, after: true, owner: 'core', impact: 'none', says }]
 }
 
