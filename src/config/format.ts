@@ -1,4 +1,5 @@
 import { createColors } from 'picocolors'
+import { printable, printableChar } from '../lib/printable.ts'
 import type { Issue, Location } from './issue.ts'
 
 /**
@@ -55,20 +56,6 @@ export function issuesJson(issues: readonly Issue[]): object[] {
 function sentence(text: string): string {
   const shown = printable(text)
   return /[.?!…]$/.test(shown) ? shown : `${shown}.`
-}
-
-/**
- * Control and format characters as escapes: a terminal obeys them (ECMA-48), and bidirectional overrides make a
- * line read as another one.
- */
-function printable(text: string): string {
-  return [...text].map(printableChar).join('')
-}
-
-function printableChar(char: string): string {
-  if (!/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u.test(char)) return char
-  const code = char.codePointAt(0) ?? 0
-  return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }
 
 const MAX_COLUMNS = 120
