@@ -273,6 +273,16 @@ export const FirewallConfig = z.strictObject({
 })
 export type FirewallConfig = z.output<typeof FirewallConfig>
 
+const GenerationsConfig = z.strictObject({
+  keep: z.int().min(2).max(1000).default(10).describe('How many stay on the disk'),
+  max_bytes: z
+    .int()
+    .min(2 ** 20)
+    .max(2 ** 40)
+    .default(2 ** 31)
+    .describe('What they take together at most, with the images that nothing else needs'),
+})
+
 export const RouterConfig = z.strictObject({
   version: z
     .literal(1)
@@ -291,6 +301,7 @@ export const RouterConfig = z.strictObject({
     .record(NetworkName, NetworkConfig)
     .describe('The networks behind the router, by name: each is a zone of the firewall'),
   firewall: FirewallConfig.prefault({}),
+  generations: GenerationsConfig.prefault({}).describe('What was applied before, for the way back'),
   modules: z.record(z.string(), z.unknown()).default({}).describe('The services, each with its own keys'),
 })
 export type RouterConfig = z.output<typeof RouterConfig>

@@ -27,11 +27,16 @@ export async function pruneImages(docker: readonly string[] = ['docker'], root =
   return gone
 }
 
-async function wantedImages(root: string): Promise<Set<string>> {
+/** The images that installed releases bring along. */
+export async function releaseImages(root = ''): Promise<string[]> {
   const releases = await texts(join(root, PATHS.install), MANIFEST)
+  return releases.flatMap((text) => parseManifest(text)?.images ?? [])
+}
+
+async function wantedImages(root: string): Promise<Set<string>> {
   const generations = await texts(join(root, PATHS.generations), 'compose.yaml')
   return new Set([
-    ...releases.flatMap((text) => parseManifest(text)?.images ?? []),
+    ...(await releaseImages(root)),
     ...generations.flatMap((text) => text.match(/sekisho\/[a-z0-9-]+:[0-9a-f]{12}/g) ?? []),
   ])
 }
