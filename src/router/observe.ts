@@ -28,22 +28,23 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
   const number = await linkedGeneration(host, PATHS.current)
   const current = number === undefined ? undefined : await readGeneration(host, number)
   const previous = textsOf(current)
-  const [containers, nft, units, missingImages, places, sysctls] = await Promise.all([
-    observeServices(host),
+  const asked = observeServices(host)
+  const [containers, nft, units, missingImages, places, sysctls, links, takeover] = await Promise.all([
+    asked,
     observeNft(host),
     observeUnits(host, unitNames(desired, current)),
     observeImages(host, desired),
     observePlaces(host, desired, current),
     observeSysctls(host, [...sysctlsOf(desired.files), ...sysctlsOf(previous), ...FORWARDING.map(required)]),
+    observeLinks(host),
+    detectTakeover(host, {
+      devices: new Set(linksOf(desired.files).devices),
+      listens: desired.services.flatMap((service) => service.listens ?? []),
+      docker: desired.services.length > 0,
+      ownContainers: asked.then((found) => new Set(found?.ids ?? [])),
+    }),
   ])
   const limited = !host.privileged && current !== undefined
-  const { actions, lapsed, blockers } = await detectTakeover(host, {
-    devices: new Set(linksOf(desired.files).devices),
-    listens: desired.services.flatMap((service) => service.listens ?? []),
-    docker: desired.services.length > 0,
-    ownContainers: new Set(containers?.ids ?? []),
-  })
-  const links = await observeLinks(host)
   const missingRun: string[] = []
   for (const path of runDirectoriesOf(desired.files)) if (!(await host.stat(path))) missingRun.push(path)
   const volumes: Record<string, Stat | undefined> = {}
@@ -69,9 +70,9 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
     missingRun,
     hostname: ((await host.read('/proc/sys/kernel/hostname')) ?? '').trim(),
     ...(links && { links }),
-    takeover: actions,
-    lapsed,
-    blockers,
+    takeover: takeover.actions,
+    lapsed: takeover.lapsed,
+    blockers: takeover.blockers,
   }
 }
 

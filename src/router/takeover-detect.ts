@@ -13,7 +13,7 @@ export interface TakeoverQuery {
   /** Whether there is any container to run. */
   readonly docker: boolean
   /** Ids of our own containers, whose sockets are no conflict. */
-  readonly ownContainers: ReadonlySet<string>
+  readonly ownContainers: ReadonlySet<string> | Promise<ReadonlySet<string>>
 }
 
 export interface TakeoverFindings {
@@ -46,18 +46,20 @@ const SERVERS: Readonly<Record<number, readonly string[]>> = {
 
 /** Lists what would fight us on this machine. Nothing is changed. */
 export async function detectTakeover(host: Host, query: TakeoverQuery): Promise<TakeoverFindings> {
-  const { actions: units, blockers } = await unitActions(host, query)
-  const sockets = await socketBlockers(host, query, units)
+  // Each waits for programs or for the disk: together they take as long as the slowest.
+  const [{ actions: units, blockers }, ...others] = await Promise.all([
+    unitActions(host, query),
+    ifupdownActions(host, query.devices),
+    netplanActions(host),
+    networkdFileActions(host, query.devices),
+    clientActions(host, query.devices),
+  ])
   const leaving = units.flatMap((unit) => (unit.kind === 'disable-unit' && unit.wasActive ? [unit.unit] : []))
-  const policies = await policyFindings(host, new Set(leaving))
-  const actions = [
-    ...(await ifupdownActions(host, query.devices)),
-    ...(await netplanActions(host)),
-    ...(await networkdFileActions(host, query.devices)),
-    ...(await clientActions(host, query.devices)),
-    ...units,
-    ...policies.actions,
-  ]
+  const [sockets, policies] = await Promise.all([
+    socketBlockers(host, query, units),
+    policyFindings(host, new Set(leaving)),
+  ])
+  const actions = [...others.flat(), ...units, ...policies.actions]
   return {
     actions,
     lapsed: await lapsedActions(host, query),
@@ -260,6 +262,7 @@ async function socketBlockers(
   if (listens.length === 0) return []
   const { code, stdout } = await host.exec(['ss', '-H', '-lntup'])
   if (code !== 0) return []
+  const own = await ownContainers
   const set = new Set(actions.flatMap((a) => (a.kind === 'disable-unit' ? [a.unit] : [])))
   // Containers outlive a stopped dockerd (live-restore), and nobody can say whose they are until it runs again.
   const unknown = actions.some((a) => a.kind === 'enable-unit' && a.unit === 'docker.service' && !a.wasActive)
@@ -276,7 +279,7 @@ async function socketBlockers(
     )
     if (!clash) continue
     const cgroup = (await host.read(`/proc/${pid}/cgroup`).catch(() => undefined)) ?? ''
-    if ([...ownContainers].some((id) => cgroup.includes(id))) continue
+    if ([...own].some((id) => cgroup.includes(id))) continue
     if (unknown && /\/docker[/-][0-9a-f]{64}/.test(cgroup)) continue
     const unit = /\/([^/\n]+\.service)(?:\/|$)/m.exec(cgroup)?.[1]
     if (unit !== undefined && (set.has(unit) || unit.startsWith('sekisho'))) continue
