@@ -81,6 +81,7 @@ const Service = z.strictObject({
   }),
   dependsOn: Words.optional(),
   stopSecs: z.number().min(0).optional(),
+  pause: z.string().max(200).optional(),
   memoryBytes: z.int().min(1).optional(),
 })
 

@@ -216,10 +216,11 @@ function desiredState(
     images: composeModules.flatMap(imagesOf),
     services: sortBy(
       [...outputs].flatMap(([owner, output]) =>
-        output.services.map(({ name, network, listens }) => ({
+        output.services.map(({ name, network, listens, pause }) => ({
           owner,
           name,
           listens: network === 'host' ? listens : [],
+          ...(pause !== undefined && { pause }),
         })),
       ),
       (service) => service.name,

@@ -76,6 +76,8 @@ export interface DesiredState {
     readonly owner: string
     readonly name: string
     readonly listens?: readonly Listen[]
+    /** What one misses while it restarts, for the reader of a plan. */
+    readonly pause?: string
   }[]
   readonly links?: readonly OwnedLink[]
   readonly checks: readonly Check[]

@@ -135,6 +135,8 @@ export interface ComposeService {
   readonly health: Health
   readonly dependsOn?: readonly string[]
   readonly stopSecs?: number
+  /** What one misses while it restarts, for the reader of a plan: "no DNS answers for about 2 s". */
+  readonly pause?: string
   /** Upper bound for its memory in bytes. */
   readonly memoryBytes?: number
 }

@@ -80,6 +80,7 @@ export const chrony = defineModule({
           // It must be healthy without a WAN, so being in step is not asked for. "online" makes it look up at
           // once the names it could not resolve before, where its own retries grow to an hour apart.
           health: { test: ['chronyc', '-n', '-m', 'tracking', 'online'] },
+          pause: 'no time is served for about 2 s',
         },
       ],
       openings: [{ from: 'networks', protocol: 'udp', port: 123, why: 'NTP' }],

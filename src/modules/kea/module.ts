@@ -80,6 +80,7 @@ export const kea = defineModule({
             { kind: 'tmpfs', target: INTERFACES_DIR, sizeBytes: 1024 * 1024, mode: 0o750 },
           ],
           health: { test: ['/usr/local/libexec/health.pl', ...devices] },
+          pause: 'no new leases for about 3 s; those given out stay',
         },
       ],
       openings: networks.map((network) => ({

@@ -146,6 +146,7 @@ export const recorder = defineModule({
             timeoutSecs: 10,
           },
           stopSecs: 15,
+          pause: "the firewall's drops and NetFlow of about 3 s are not recorded; all else waits",
           // The recorder's own, and below 400 MB for a pass of the archive, with what the kernel caches for both.
           memoryBytes: 768 * MiB,
         },

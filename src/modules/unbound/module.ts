@@ -86,6 +86,7 @@ export const unbound = defineModule({
           ],
           // A name of our own zone: healthy means that it answers, with or without a WAN.
           health: { test: ['/usr/local/libexec/health.pl', ctx.router.domain] },
+          pause: 'no DNS answers for about 2 s, and its cache is empty after that',
         },
       ],
       openings: (['udp', 'tcp'] as const).map((protocol) => ({

@@ -103,6 +103,7 @@ export const watch = defineModule({
             timeoutSecs: 10,
           },
           stopSecs: 15,
+          pause: 'DNS questions of about 3 s are not seen, nor connections that end in them',
           // Three processes, and what both watchers keep for a recorder that is away.
           memoryBytes: 512 * MiB,
         },
