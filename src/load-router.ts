@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Issue } from './config/issue.ts'
 import { MAX_BYTES } from './config/parse.ts'
+import type { RouterConfig } from './config/schema.ts'
 import { validate } from './config/validate.ts'
 import { buildLocalImage, ensureImages } from './install/images.ts'
 import { runOk } from './lib/run.ts'
@@ -19,6 +20,7 @@ export type LoadedRouter =
   | {
       readonly ok: true
       readonly text: string
+      readonly config: RouterConfig
       readonly router: Router
       readonly desired: DesiredState
       readonly warnings: readonly Issue[]
@@ -71,6 +73,7 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
   return {
     ok: true,
     text,
+    config: valid.config,
     router,
     desired: compiled.desired,
     warnings,

@@ -42,7 +42,7 @@ const MUTATIONS = [
 
 /** Programs that only look. */
 const LOOKS =
-  /^(systemctl show|nft --json|docker ps|docker image |docker inspect|docker logs|ss |ip -j|journalctl)/
+  /^(systemctl show|nft --json|nft --stateless list|du |stat |docker ps|docker image |docker inspect|docker logs|ss |ip -j|journalctl)/
 
 /**
  * A directory that plays a machine, behind the real host layer: systemd, nft, Docker and networkd are reduced to

@@ -1,11 +1,15 @@
+import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import { dockerAnswers } from '../install/images.ts'
+import { pruneImages, releaseImages } from '../install/prune-images.ts'
 import { apply } from '../router/apply.ts'
 import { StepError } from '../router/apply-step.ts'
 import { describe, describeJson } from '../router/describe.ts'
 import { createHost } from '../router/host.ts'
+import { authorOf } from '../router/meta.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
 import { loadOrReport } from './report.ts'
+import { terminalOptions } from './terminal.ts'
 
 interface Options {
   readonly force?: boolean
@@ -46,6 +50,13 @@ async function run(file: string | undefined, { force, json, wait }: Options): Pr
     host,
     desired: loaded.desired,
     source: loaded.text,
+    budget: {
+      keep: loaded.config.generations.keep,
+      maxBytes: loaded.config.generations.max_bytes,
+      pinned: await releaseImages(),
+      onDropped: async () => void (await pruneImages()),
+    },
+    author: await authorOf(host, process.env, userInfo().username),
     lockSecs: Number(wait),
     onProgress: say,
     ensureImages: async (images) => {
@@ -61,7 +72,7 @@ async function run(file: string | undefined, { force, json, wait }: Options): Pr
         )
     },
     onPlan: async (plan) => {
-      if (plan.steps.length > 0 && !json) process.stdout.write(describe(plan))
+      if (plan.steps.length > 0 && !json) process.stdout.write(describe(plan, terminalOptions()))
       if (cut === undefined || plan.steps.length === 0 || force) return undefined
       return `${cut}. Fix: allow it in router.yaml, work at the console, or use --force`
     },

@@ -386,7 +386,7 @@ describe('apply', () => {
     const shown: string[] = []
     const result = await run(fake, desired(), { onProgress: (line) => shown.push(line) })
     if (!result.ok) throw new Error(result.message)
-    expect(inWords(result.plan, { diff: true }) + shown.join('\n')).not.toContain('secret of dns')
+    expect(inWords(result.plan, { full: true }) + shown.join('\n')).not.toContain('secret of dns')
     expect(fake.tree('/etc/sekisho/generations/1/modules/dns')).toMatchObject({
       '/etc/sekisho/generations/1/modules/dns/key': '400 secret of dns\n',
     })

@@ -2,20 +2,27 @@ import { runChecks } from './apply-checks.ts'
 import type { EnsureImages, StepContext } from './apply-step.ts'
 import { execute, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
-import { generationPath, generationTarget, pruneGenerations, writeGeneration } from './generation.ts'
+import { generationPath, generationTarget, writeGeneration } from './generation.ts'
+import { healGenerations } from './heal-generations.ts'
 import type { Host } from './host.ts'
 import type { LiveRecord } from './inventory.ts'
+import { summaryOf } from './meta.ts'
 import { observeNft } from './nft-state.ts'
 import { observe, observeServices, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
 import type { Plan, Step } from './plan.ts'
 import { invert, plan } from './plan.ts'
+import { type GenerationBudget, pruneGenerations } from './prune-generations.ts'
 
 export interface ApplyOptions {
   readonly host: Host
   readonly desired: DesiredState
   /** Text of router.yaml, kept with the generation. */
   readonly source: string
+  /** Who applies, for the list of generations. */
+  readonly author?: string
+  /** What the generations may take. */
+  readonly budget?: GenerationBudget
   readonly ensureImages: EnsureImages
   readonly onProgress?: (line: string) => void
   /** Sees the plan before anything is touched; a string is why not to go on. */
@@ -60,7 +67,7 @@ export async function apply(options: ApplyOptions): Promise<ApplyResult> {
 async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   const { host, desired, onProgress = () => {}, healthSecs = 120, ensureImages } = options
   const inventory = await observe(host, desired)
-  const planned = plan(inventory, desired)
+  const planned = plan(inventory, desired, undefined, options.source)
   const refuse = (stage: 'plan' | 'write' | 'check', message: string, details: readonly string[] = []) =>
     ({ ok: false, stage, message, details, unrestored: [], plan: planned }) as const
   if (planned.blockers.length > 0) return refuse('plan', 'this machine is not ready', planned.blockers)
@@ -74,7 +81,8 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   const context: StepContext = { host, ensureImages, healthSecs }
   const fresh = planned.to !== planned.from
   try {
-    if (fresh) await writeGeneration(host, planned.to, desired, options.source, inventory.current)
+    const meta = { author: options.author ?? 'unknown', summary: summaryOf(planned) }
+    if (fresh) await writeGeneration(host, planned.to, desired, options.source, inventory.current, meta)
     for (const step of planned.steps.filter((s) => s.do === 'images')) {
       onProgress(step.says)
       await execute(step, context)
@@ -116,9 +124,9 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       plan: planned,
     }
   }
-  await pruneGenerations(host).catch((error: unknown) =>
-    onProgress(`old generations stay: ${messageOf(error)}`),
-  )
+  await healGenerations(host, planned.to, inventory.current?.drift ?? [])
+    .then(() => pruneGenerations(host, options.budget))
+    .catch((error: unknown) => onProgress(`old generations stay as they are: ${messageOf(error)}`))
   return { ok: true, changed: true, plan: planned }
 }
 

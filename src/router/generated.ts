@@ -82,6 +82,22 @@ export function linksOf(files: Texts): Links {
   }
 }
 
+/** What each device of our networkd files is for: "wan" or a network's name; the ports of its bridge are too. */
+export function zonesOf(files: Texts): Record<string, string> {
+  const networks = under(files, 'host/etc/systemd/network/').flatMap(({ path, text }) => {
+    const zone = /\/10-sekisho-([a-z0-9-]+)\.network$/.exec(path)?.[1]
+    const device = /^Name=(.+)$/m.exec(text)?.[1]
+    return device === undefined ? [] : [{ zone, device, bridge: /^Bridge=(.+)$/m.exec(text)?.[1] }]
+  })
+  const own = new Map(networks.flatMap(({ zone, device }) => (zone === undefined ? [] : [[device, zone]])))
+  return Object.fromEntries(
+    networks.flatMap(({ zone, device, bridge }) => {
+      const name = zone ?? own.get(bridge ?? '')
+      return name === undefined ? [] : [[device, name]]
+    }),
+  )
+}
+
 /** Devices whose .network or .netdev file differs between two sets of files. */
 export function changedDevices(before: Texts, after: Texts): string[] {
   const one = new Map(under(before, 'host/etc/systemd/network/').map(({ path, text }) => [path, text]))

@@ -3,10 +3,8 @@ import type { Host } from './host.ts'
 import { sha256 } from './host.ts'
 import type { GenerationOnDisk, LiveRecord, Manifest, Place } from './inventory.ts'
 import { isMerged } from './merged.ts'
+import type { GenerationMeta } from './meta.ts'
 import { PATHS } from './paths.ts'
-
-/** How many generations stay on disk; the current and the confirmed one always do. */
-const KEEP = 10
 
 /** Programs confined by AppArmor (rsyslogd) read no symlink that leads out of their folder. */
 const COPIED = ['/etc/rsyslog.d/']
@@ -73,7 +71,12 @@ export function manifestOf(desired: DesiredState): Manifest {
     units: desired.units,
     volumes: desired.volumes,
     images: desired.images,
-    services: desired.services,
+    // Words for a reader are no part of what a generation is.
+    services: desired.services.map(({ owner, name, listens }) => ({
+      owner,
+      name,
+      ...(listens && { listens }),
+    })),
     restarts: desired.restarts,
   }
 }
@@ -86,10 +89,12 @@ export async function readGeneration(host: Host, number: number): Promise<Genera
   if (manifest?.version !== 1) return undefined
   const files: Record<string, { text: string; mode: number }> = {}
   const drift: string[] = []
-  for (const wanted of manifest.files) {
+  const looks = manifest.files.map(async (wanted) => {
     const path = `${root}/${wanted.path}`
     const stat = await host.stat(path)
-    const found = stat?.kind === 'file' ? await host.read(path) : undefined
+    return { wanted, stat, found: stat?.kind === 'file' ? await host.read(path) : undefined }
+  })
+  for (const { wanted, stat, found } of await Promise.all(looks)) {
     // A secret, and we are not root: the manifest's word must do.
     if (found === undefined && !host.privileged && stat?.kind === 'file' && wanted.secret) continue
     if (found !== undefined && stat?.kind === 'file') files[wanted.path] = { text: found, mode: stat.mode }
@@ -102,7 +107,8 @@ export async function readGeneration(host: Host, number: number): Promise<Genera
       drift.push(wanted.path)
   }
   const live = parse<LiveRecord>((await host.read(`${root}/live.json`)) ?? 'null')
-  return { number, manifest, files, drift, live: live ?? undefined }
+  const source = await host.read(`${root}/router.yaml`)
+  return { number, manifest, files, drift, live: live ?? undefined, source }
 }
 
 function parse<T>(text: string): T | undefined {
@@ -138,6 +144,7 @@ export async function writeGeneration(
   desired: DesiredState,
   source: string,
   previous: GenerationOnDisk | undefined,
+  { author, summary }: Pick<GenerationMeta, 'author' | 'summary'> = { author: 'unknown', summary: [] },
 ): Promise<void> {
   const root = generationPath(number)
   await host.makeDirectory(PATHS.generations, 0o755)
@@ -155,6 +162,8 @@ export async function writeGeneration(
     else await host.write(`${root}/${file.path}`, file.text, file.mode)
   }
   await host.write(`${root}/router.yaml`, source, 0o644)
+  const meta: GenerationMeta = { version: 1, createdAt: new Date().toISOString(), author, summary }
+  await host.write(`${root}/meta.json`, `${JSON.stringify(meta, null, 1)}\n`, 0o644)
   await host.write(`${root}/places.tsv`, placesTable(manifest.places), 0o644)
   // Last: a generation without its manifest was never finished.
   await host.write(`${root}/manifest.json`, `${JSON.stringify(manifest, null, 1)}\n`, 0o644)
@@ -177,16 +186,4 @@ function placesTable(places: readonly Place[]): string {
       return `${place.kind}\t${place.path}\t${from}\n`
     })
     .join('')
-}
-
-/** Removes the oldest generations beyond the last ten, never the current or the confirmed one. */
-export async function pruneGenerations(host: Host): Promise<void> {
-  const kept = [
-    await linkedGeneration(host, PATHS.current),
-    await linkedGeneration(host, PATHS.confirmed),
-    ...(await listGenerations(host)).slice(-KEEP),
-  ]
-  for (const number of await listGenerations(host)) {
-    if (!kept.includes(number)) await host.removeTree(generationPath(number))
-  }
 }

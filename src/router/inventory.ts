@@ -39,7 +39,7 @@ export interface Manifest {
 
 /** What was seen running right after a generation was applied; live.json beside its manifest. */
 export interface LiveRecord {
-  /** Hash of the kernel's listing of our nft table. */
+  /** Our nft table as the kernel had it (see nft-state.ts). */
   readonly nft?: string
   /** Compose's config hash of each service's container. */
   readonly services: Readonly<Record<string, string>>
@@ -53,6 +53,8 @@ export interface GenerationOnDisk {
   /** Paths whose text or mode is not what the manifest says. */
   readonly drift: readonly string[]
   readonly live: LiveRecord | undefined
+  /** Text of the router.yaml it was made of; undefined when that is not there. */
+  readonly source: string | undefined
 }
 
 export interface ObservedService {
@@ -93,6 +95,7 @@ export interface Inventory {
       }
     >
   >
+  /** Our nft table as the kernel has it; undefined when it is not loaded. */
   readonly nft: string | undefined
   /** undefined while Docker does not answer. */
   readonly services: Readonly<Record<string, ObservedService>> | undefined

@@ -1,5 +1,7 @@
 import { parse } from 'yaml'
+import type { Change } from '../config/changes.ts'
 import type { DesiredState } from './desired.ts'
+import { type Drift, driftOf, fills, troubleOf } from './drift.ts'
 import type { Links } from './generated.ts'
 import {
   changedDevices,
@@ -9,15 +11,18 @@ import {
   runDirectoriesOf,
   sameSysctl,
   sysctlsOf,
+  zonesOf,
 } from './generated.ts'
 import { manifestOf } from './generation.ts'
 import { sha256 } from './host.ts'
+import { noticesOf } from './impact.ts'
 import type { Inventory, Manifest, Place } from './inventory.ts'
 import { amissLinks } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import { MERGED_PATHS, mergeInto } from './merged.ts'
 import { FORWARDING, SAVED, textsOf } from './observe.ts'
 import { PATHS } from './paths.ts'
+import { sourceChanges } from './source-changes.ts'
 import type { TakeoverAction } from './takeover.ts'
 import { describeGivenBack, describeTakeover, FLUSHING } from './takeover.ts'
 
@@ -78,6 +83,8 @@ type Action =
       readonly changed: readonly string[]
       /** Devices that are not as the files say though these are the same. */
       readonly mended: readonly string[]
+      /** "wan", or the network that each device of ours is for. */
+      readonly zones: Readonly<Record<string, string>>
     }
   | { readonly do: 'firewall'; readonly before: boolean; readonly after: boolean }
   | {
@@ -96,6 +103,8 @@ type Action =
       readonly before: boolean
       readonly after: boolean
       readonly services: readonly string[]
+      /** What one misses while services of it restart, by service. */
+      readonly pauses: Readonly<Record<string, string>>
     }
   /** Removes runtime directories that nothing uses any more. */
   | { readonly do: 'sweep'; readonly before: readonly string[]; readonly after: readonly string[] }
@@ -105,12 +114,20 @@ export type Step = Action & {
   readonly impact: Impact
   /** One line for the user. */
   readonly says: string
+  /** What one notices of it, a line each; none when it is nothing. */
+  readonly notices?: readonly string[]
 }
 
 export interface Plan {
   readonly from: number | undefined
   /** The generation it leads to; the same as `from` when only the machine has to be mended. */
   readonly to: number
+  /** What router.yaml says otherwise than when the generation in use was made. */
+  readonly changes: readonly Change[]
+  /** What was changed on the machine since then, by something else than apply. */
+  readonly drift: readonly Drift[]
+  /** The apply that made the generation in use did not come to its end. */
+  readonly unfinished: boolean
   readonly steps: readonly Step[]
   /** Made without root: it knows the files, and takes what runs to be as the last apply left it. */
   readonly limited: boolean
@@ -163,30 +180,35 @@ function isForwarding(key: string): boolean {
   return FORWARDING.some((own) => own === key)
 }
 
-/** What has to happen for the machine to become `desired`. Pure; empty steps when it already is. */
-export function plan(inventory: Inventory, desired: DesiredState): Plan {
+/**
+ * What has to happen for the machine to become `desired`, which was made of the router.yaml `source`. Pure; empty
+ * steps when it already is. `target` is the generation on the disk that holds it already; without, a new one is made
+ * when it differs from the current one.
+ */
+export function plan(inventory: Inventory, desired: DesiredState, target?: number, source?: string): Plan {
   const { current } = inventory
   const manifest = manifestOf(desired)
   const fresh =
     current === undefined ||
     current.drift.length > 0 ||
     JSON.stringify(manifest) !== JSON.stringify(current.manifest)
-  const to = fresh ? Math.max(0, ...inventory.generations) + 1 : current.number
+  const to = target ?? (fresh ? Math.max(0, ...inventory.generations) + 1 : current.number)
   const merges = mergeSteps(inventory, desired)
   const files = fileSteps(inventory, desired)
   const places = placeSteps(inventory, manifest)
-  const pointer: Step[] = fresh
-    ? [
-        {
-          do: 'current',
-          ...(current && { before: current.number }),
-          after: to,
-          owner: 'core',
-          impact: 'none',
-          says: `generation ${to} becomes current`,
-        },
-      ]
-    : []
+  const pointer: Step[] =
+    to !== current?.number
+      ? [
+          {
+            do: 'current',
+            ...(current && { before: current.number }),
+            after: to,
+            owner: 'core',
+            impact: 'none',
+            says: `generation ${to} becomes current`,
+          },
+        ]
+      : []
   const steps = [
     ...imageSteps(inventory),
     ...volumeSteps(inventory, desired),
@@ -209,7 +231,10 @@ export function plan(inventory: Inventory, desired: DesiredState): Plan {
   return {
     from: current?.number,
     to,
-    steps: inOrder(steps),
+    changes: source === undefined ? [] : sourceChanges(current, source),
+    drift: driftOf(inventory),
+    unfinished: current !== undefined && current.live === undefined,
+    steps: inOrder(steps).map((step) => ({ ...step, notices: noticesOf(step) })),
     limited: inventory.limited,
     kept: keptData(current?.manifest, desired),
     blockers: [...inventory.blockers, ...merges.blockers],
@@ -290,12 +315,6 @@ function placeSteps(inventory: Inventory, manifest: Manifest): Step[] {
     const says = `replaces ${path}; what is there now is kept in ${saved}`
     return [{ do: 'place', path, after: will, saved, owner, impact: 'none', says }]
   })
-}
-
-/** Whether what lies there is what the place says. */
-function fills(live: Inventory['places'][string], place: Place): boolean {
-  if (place.kind === 'link') return live?.kind === 'link' && live.target === place.target
-  return live?.kind === 'file' && live.sha256 === place.sha256 && live.mode === place.mode
 }
 
 /** A symlink into our tree is ours even when no manifest remembers it. */
@@ -401,11 +420,12 @@ function networkdSteps({ current, links }: Inventory, desired: DesiredState): St
   if (changed.length + amiss.length === 0) return []
   const notes = [
     ...(changed.length > 0 ? [`reconfigures ${changed.join(', ')}`] : []),
-    ...amiss.map(({ why }) => `mends ${why}`),
+    ...(amiss.length > 0 ? [`mends ${amiss.map(({ device }) => device).join(', ')}`] : []),
   ]
   const says = `${notes.join(', ')}; every other link is left alone`
   const mended = amiss.map(({ device }) => device)
-  return [{ do: 'networkd', before, after, changed, mended, owner: 'core', impact: 'reconnect', says }]
+  const zones = { ...zonesOf(textsOf(current)), ...zonesOf(desired.files) }
+  return [{ do: 'networkd', before, after, changed, mended, zones, owner: 'core', impact: 'reconnect', says }]
 }
 
 function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Step[] {
@@ -415,7 +435,9 @@ function firewallSteps({ nft, current }: Inventory, files: readonly Step[]): Ste
     ? 'replaces the firewall table in one go; established connections go on'
     : nft === undefined
       ? 'loads the firewall table, which is missing'
-      : 'reloads the firewall table, which was changed by hand'
+      : current?.live?.nft === undefined
+        ? 'reloads the firewall table, since the last apply did not end'
+        : 'reloads the firewall table, which was changed by hand'
   return [{ do: 'firewall', before: current !== undefined, after: true, owner: 'core', impact: 'none', says }]
 }
 
@@ -512,12 +534,10 @@ function composeSteps(inventory: Inventory, desired: DesiredState, files: readon
   const notes = change?.do === 'file' ? composeChanges(change.before, change.after) : []
   const amiss = [...wanted].flatMap((name) => {
     const live = services?.[name]
-    if (!live) return before && services ? [`${name} is not there`] : []
-    if (live.state !== 'running') return [`${name} is ${live.state}`]
-    if (live.health === 'unhealthy') return [`${name} is unhealthy`]
-    return current?.live && current.live.services[name] !== live.configHash
-      ? [`${name} was changed by hand`]
-      : []
+    if (!live && !(before && services)) return []
+    if (troubleOf(live, current?.live && (current.live.services[name] ?? '')) === undefined) return []
+    if (live?.state !== 'running') return [`starts ${name} again`]
+    return [live.health === 'unhealthy' ? `waits for ${name}, which is unhealthy` : `restarts ${name}`]
   })
   const orphans = Object.keys(services ?? {}).filter((name) => !wanted.has(name))
   const idle = !change && amiss.length === 0 && orphans.length === 0 && (services !== undefined || !after)
@@ -525,7 +545,13 @@ function composeSteps(inventory: Inventory, desired: DesiredState, files: readon
   const all = notes.length > 0 ? notes : [...amiss, ...orphans.map((name) => `removes ${name}`)]
   const says = `containers: ${all.join(', ') || (after ? 'brings them up' : 'takes them down')}`
   const impact = before && !all.every((note) => note.startsWith('starts ')) ? 'restart' : 'none'
-  return [{ do: 'compose', before, after, services: [...wanted].sort(), owner: 'core', impact, says }]
+  const restarts = all.flatMap((note) => /^restarts (.*)$/.exec(note)?.[1] ?? [])
+  const pauses = Object.fromEntries(
+    desired.services.flatMap(({ name, pause }) =>
+      pause !== undefined && restarts.includes(name) ? [[name, pause]] : [],
+    ),
+  )
+  return [{ do: 'compose', before, after, services: [...wanted].sort(), pauses, owner: 'core', impact, says }]
 }
 
 /** In words, what becomes of each service between two Compose files. */

@@ -83,7 +83,7 @@ describe('the router', () => {
   test('has nothing to do, and plan says that too', () => {
     expect(labExec('router', 'sekisho', 'plan').code).toBe(0)
     const { stdout } = labExec('router', 'sekisho', 'plan', '--json')
-    expect(JSON.parse(stdout)).toMatchObject({ changes: false, steps: [] })
+    expect(JSON.parse(stdout)).toMatchObject({ pending: false, changes: [], drift: [], steps: [] })
   })
 })
 

@@ -65,7 +65,7 @@ export async function machineState(router: Host): Promise<MachineState> {
   const prune = `\\( ${PRUNED.map((path) => `-path ${path}`).join(' -o ')} \\) -prune -o`
   const run = async (...argv: string[]) =>
     (await router.execOk(argv)).split('\n').filter((line) => line !== '')
-  const generation = `test -e /etc/sekisho/current || exit 0; cd /etc/sekisho/current/ && find . -type f ! -name live.json -print0 | xargs -0 sha256sum`
+  const generation = `test -e /etc/sekisho/current || exit 0; cd /etc/sekisho/current/ && find . -type f ! -name live.json ! -name meta.json -print0 | xargs -0 sha256sum`
   const ps = '{{.ID}} {{.Image}} {{.Command}} {{.Ports}} {{.Names}}'
   const [files, generated, ruleset, containers, networks, units, sysctls, links, addresses, routes, sockets] =
     await Promise.all([
