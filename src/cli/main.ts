@@ -6,6 +6,8 @@ await runProgram({
   check: async () => (await import('./check.ts')).checkCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
   apply: async () => (await import('./apply.ts')).applyCommand(),
+  generations: async () => (await import('./generations.ts')).generationsCommand(),
+  diff: async () => (await import('./diff.ts')).diffCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   devices: async () => (await import('./devices.ts')).devicesCommand(),
   top: async () => (await import('./top.ts')).topCommand(),
