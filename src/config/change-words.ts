@@ -5,7 +5,7 @@ import type { FirewallConfig, NetworkConfig, PortRange, WanConfig } from './sche
  * Parts of a router.yaml in words, as one would say them; `changes.ts` makes sentences of them.
  */
 
-const LONGEST = 80
+const LONGEST = 120
 
 /** Keys whose values are secrets themselves, should a module have any: those of files that hold one are not. */
 const SECRET = /pass(word|wd|phrase)|secret|token|credential|private_?key|api_?key|psk$/i
@@ -87,7 +87,7 @@ export function forwardTarget({ to, to_port: port, why }: Forward): string {
 
 /** "IPv6 from the Internet to ::7 in home". */
 export function pinholeHost({ network, interface_id: id, protocol }: Pinhole): string {
-  return `IPv6 from the Internet to ${id} in ${network}, ${protocol}`
+  return `IPv6 from the Internet to ${id} in ${printable(network)}, ${protocol}`
 }
 
 export function pinholePorts({ ports, why }: Pinhole): string {

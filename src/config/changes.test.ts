@@ -134,6 +134,14 @@ describe('in words', () => {
       ],
     ],
     [
+      'a list of things that nobody has words for here',
+      (file) =>
+        file.setIn(['modules', 'mine'], {
+          rules: [{ from: 'home', ports: ['6000-6010', 25] }, { from: 'guest' }],
+        }),
+      ['+ module mine: rules from home, ports 6000-6010, 25, from guest'],
+    ],
+    [
       'names of the router',
       (file) => {
         file.set('hostname', 'gate2')
@@ -151,6 +159,18 @@ describe('in words', () => {
       ['~ networks: the order is guest, home'],
     ],
   ])('%s', (_, edit, words) => expect(said(edit)).toEqual(words))
+
+  it('what comes to such a list, and what goes from it, has a line of its own', () => {
+    const [one, two] = [
+      [{ from: 'home' }, { from: 'guest' }],
+      [{ from: 'guest' }, { from: 'lab', to: 'wan' }],
+    ].map((rules) => RouterConfig.parse({ ...HOME, modules: { mine: { rules } } }))
+    if (!one || !two) throw new Error('two files')
+    expect(configChanges(one, two).map(({ kind, says }) => `${kind}: ${says}`)).toEqual([
+      'removed: module mine: rules from home',
+      'added: module mine: rules from lab, to wan',
+    ])
+  })
 
   it('everything is new at first', () => {
     expect(configChanges(undefined, RouterConfig.parse(HOME)).map(({ says }) => says)).toEqual([
@@ -298,7 +318,7 @@ describe('a secret that a module has in the file itself', () => {
         const states = [file({}), file({ mine: shape(name, one) }), file({ mine: shape(name, two) })]
         for (const before of states)
           for (const after of states)
-            expect(JSON.stringify(configChanges(before, after).map(({ says }) => says))).not.toMatch(/zq|qz/)
+            expect(JSON.stringify(configChanges(before, after))).not.toMatch(/zq|qz/)
       }),
     )
   })

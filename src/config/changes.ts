@@ -68,6 +68,18 @@ function values(path: Path, before: Tree, after: Tree, label: string, hidden = f
     const secret = hidden || isSecret(key)
     const name = printable(key)
     if (isTree(was) && isTree(is)) return values(here, was, is, `${label}${name}: `, secret)
+    if (!secret && isListOrNone(was) && isListOrNone(is) && [was, is].flat().some(isTree)) {
+      const words = (item: unknown) => `${label}${name} ${valueWords(item, key)}`
+      return listed<unknown>({
+        path: here,
+        before: was ?? [],
+        after: is ?? [],
+        name: words,
+        words,
+        changed: (_, item) => `${words(item)}, with something that is not shown`,
+        order: `${label}${name}`,
+      })
+    }
     const both = [was, is].map((value) => (secret ? '(not shown)' : valueWords(value, key)))
     if (was === undefined) return [change(here, 'added', `${label}${name} ${both[1]}`)]
     if (is === undefined) return [change(here, 'removed', `${label}${name} ${both[0]}`)]
@@ -103,6 +115,10 @@ function listChange(
     ...(gone.length > 0 ? [`no longer ${words(gone)}`] : []),
   ]
   return change(path, 'changed', `${label} ${parts.join(', ') || `in the order ${valueWords(after, key)}`}`)
+}
+
+function isListOrNone(value: unknown): value is readonly unknown[] | undefined {
+  return value === undefined || Array.isArray(value)
 }
 
 function isTree(value: unknown): value is Tree {

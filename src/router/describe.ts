@@ -67,6 +67,7 @@ export function describe(plan: Plan, options: DescribeOptions = {}): string {
 
 function title({ from, to }: Plan): string {
   if (from === undefined) return 'The first apply on this machine:'
+  if (to === 0) return 'All that is ours goes from this machine:'
   return from === to ? 'On the machine, and not from router.yaml:' : `From generation ${from} to ${to}:`
 }
 

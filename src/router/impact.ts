@@ -14,6 +14,7 @@ export function noticesOf(step: Step): readonly string[] {
         zone === 'wan' ? 'the WAN reconnects, which takes up to 5 s' : `${zone} pauses for about a second`,
       )
     case 'restart':
+      if (step.impact === 'reconnect') return ['the WAN reconnects, which takes some seconds']
       return ['it is back in about a second; nothing that forwards is touched']
     case 'compose':
       return Object.entries(step.pauses).map(([service, pause]) => `${service}: ${printable(pause)}`)
@@ -34,7 +35,11 @@ export function outcomeOf(steps: readonly Step[]): string {
     (step) => step.do === 'sysctl' && FORWARDING.some((key) => key === step.key) && step.after !== '1',
   )
   if (stops) return 'Nothing is forwarded any more.'
-  const zones = steps.flatMap((step) => (step.do === 'networkd' ? zonesTouched(step) : []))
+  const touched = steps.flatMap((step) => {
+    if (step.do === 'networkd') return zonesTouched(step)
+    return step.do === 'restart' && step.impact === 'reconnect' ? ['wan'] : []
+  })
+  const zones = [...new Set(touched)]
   if (zones.length > 0) {
     const names = zones.map((zone) => (zone === 'wan' ? 'the WAN' : zone)).join(', ')
     return `Connections over ${names} may pause for some seconds; what forwards elsewhere is not touched.`
