@@ -66,7 +66,7 @@ describe('a change', () => {
     })
 
     expect(
-      await lab.router.exec(['sekisho', 'apply'], { env: { SUDO_USER: 'alice' }, timeout: 120_000 }),
+      await lab.router.exec(['sekisho', 'apply'], { env: { SUDO_USER: 'alice' }, timeout: 300_000 }),
     ).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('  + port 443 of the WAN goes to 10.0.0.20 (web)'),
@@ -94,7 +94,7 @@ describe('a change', () => {
       code: 1,
       stderr: expect.stringContaining('there is no generation "999999". Fix: name one of '),
     })
-  }, 120_000)
+  }, 300_000)
 })
 
 interface Listed {
@@ -139,7 +139,7 @@ test('what was changed by hand is named, and not by router.yaml; apply repairs a
   expect(await sh('nft list table inet sekisho')).not.toContain('mine')
   const [newest] = JSON.parse((await sekisho('generations', '--json')).stdout) as Listed[]
   expect(newest?.summary[0]).toBe('repaired: modules/kea/kea-dhcp4.conf was edited')
-}, 90_000)
+}, 300_000)
 
 test('generations keep to their number, with the images that they need and no others', async () => {
   const folder = await writeUserModule(lab, 'well', true)
@@ -167,4 +167,4 @@ test('generations keep to their number, with the images that they need and no ot
   expect(line).toMatch(/^ \d+ {2}20\d\d-\d\d-\d\d \d\d:\d\d {2}-/)
   expect(await sekisho('diff', String(oldest))).toMatchObject({ code: 2 })
   await applyYaml(lab, await baselineYaml(lab))
-}, 120_000)
+}, 300_000)
