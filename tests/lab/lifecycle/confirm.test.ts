@@ -229,7 +229,7 @@ describe('what worked before must work again', () => {
         document.setIn(['modules', 'unbound', 'trust_anchor_file'], '/etc/sekisho/dns/wrong.key'),
       ),
     )
-    const { code, stderr } = await lab.apply()
+    const { code, stderr } = await lab.apply(['--deadline', '6'])
     expect({ code, stderr }).toMatchObject({ code: 1 })
     expect(stderr).toMatch(
       /DNS of the Internet: \S+ was asked for a name of the Internet: it answers SERVFAIL/,
@@ -248,7 +248,7 @@ describe('what worked before must work again', () => {
         document.setIn(['modules', 'wall'], { path: '/root/modules/wall' }),
       ),
     )
-    const { code, stderr } = await lab.apply()
+    const { code, stderr } = await lab.apply(['--deadline', '6'])
     expect({ code, stderr }).toMatchObject({ code: 1 })
     expect(stderr).toMatch(/forwarding \(IPv4\): no packet came through.*\n.*forwarding \(IPv6\)/)
     expect(await sh('nft list tables')).not.toContain('wall')
