@@ -188,7 +188,7 @@ export function wayTo(ip: Ip, { routes }: Live): (LiveRoute & { readonly device:
   const [best] = routes
     .filter(({ prefix, family }) => family === ip.version && contains(prefix, ip))
     .toSorted((a, b) => b.prefix.length - a.prefix.length || (a.metric ?? 0) - (b.metric ?? 0))
-  return best?.device === undefined ? undefined : { ...best, device: best.device }
+  return best?.device === undefined || best.type !== 'unicast' ? undefined : { ...best, device: best.device }
 }
 
 /** Whether an address is the router's own. */
@@ -227,7 +227,9 @@ export function liveTwin(live: Live, addresses: readonly Ip[]): TwinSpec {
     })),
     hosts,
     routes: live.routes
-      .filter(({ own, device }) => !own && (device === undefined || used.some(({ name }) => name === device)))
+      .filter(({ own, device, type }) => {
+        return !own && (type !== 'unicast' || used.some(({ name }) => name === device))
+      })
       // Next hops of the link come before what needs them.
       .toSorted((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined))
       .map(routeText),
