@@ -217,27 +217,11 @@ describe('whatever the rules are, the packets tell', () => {
   })
 })
 
-test.each(['office', 'home'])('a check on examples/%s.yaml', async (name) => {
-  const file = join(import.meta.dirname, `../../../examples/${name}.yaml`)
-  const router = await loadRouter(file)
+test('the promises of examples/office.yaml hold', async () => {
+  const router = await loadRouter(join(import.meta.dirname, '../../../examples/office.yaml'))
   if (!router.ok) throw new Error(JSON.stringify(router.issues))
-  const [first, second] = router.router.networks.map((network) => network.name)
-  const checks = [
-    { from: first ?? '', to: 'wan', protocol: 'any' as const, expect: 'reached' as const },
-    ...(second === undefined
-      ? []
-      : [
-          {
-            from: second,
-            to: 'router',
-            protocol: 'tcp' as const,
-            ports: [{ from: 22, to: 22 }],
-            expect: 'blocked' as const,
-          },
-        ]),
-  ]
-  const proof = await prove({ ...router, checks })
-  expect(proof.issues.map(({ message }) => message)).toEqual([])
+  expect(router.checks.length).toBeGreaterThan(5)
+  expect(broken(await prove(router), router)).toEqual([])
 })
 
 test('a proof that is killed leaves nothing behind', async () => {
