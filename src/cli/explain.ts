@@ -205,8 +205,15 @@ function ruleLines(by: Decider): [string, string][] {
   return [
     ['rule', `${where}: ${by.rule}`],
     ...(by.module === undefined ? [] : [['module', by.module] satisfies [string, string]]),
-    ...(by.reason === undefined ? [] : [['reason', by.reason] satisfies [string, string]]),
+    ...(by.reason === undefined ? [] : [['reason', reasonOf(by)] satisfies [string, string]]),
   ]
+}
+
+/** The last rule of a zone is where all ends that no entry of router.yaml and no module wanted. */
+function reasonOf({ module, reason = '' }: Decider): string {
+  return module === 'core' && reason.startsWith('everything else')
+    ? `${reason}: nothing in router.yaml lets it pass`
+    : reason
 }
 
 function oneLine({ module, reason, chain, rule }: Decider): string {

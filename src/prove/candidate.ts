@@ -251,7 +251,7 @@ function numberingOf({ wan, networks, containerPool }: Router): Numbering {
     wan6: `${LINK6}2`,
     gateway6: `${LINK6}1`,
   }
-  if (config.mode === 'dhcp') {
+  if (config.mode !== 'static') {
     return {
       wan4: formatIp(at(link, 2n)),
       wan4Length: 24,
@@ -277,7 +277,7 @@ function numberingOf({ wan, networks, containerPool }: Router): Numbering {
 
 /** The /64s that a network has, the Internet's first. */
 function prefixes6Of({ wan }: Router, { subnetId, ula, global }: Network): Prefix[] {
-  const learns = wan.ipv6 && (wan.config.mode === 'dhcp' || wan.config.gateway6 === undefined)
+  const learns = wan.ipv6 && (wan.config.mode !== 'static' || wan.config.gateway6 === undefined)
   const delegated = prefix(`${DELEGATED6}/48`)
   return [
     ...(global && wan.ipv6 ? [prefix(global.prefix)] : []),

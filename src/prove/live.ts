@@ -259,7 +259,9 @@ function hostsOn(
   const { name, addresses: own } = device
   const onLink = (ip: Ip) => own.find(({ prefix }) => prefix.version === ip.version && contains(prefix, ip))
   const here = placed.filter(({ way }) => way.device === name).map(({ ip }) => ip)
-  const length = (ip: Ip) => onLink(ip)?.prefix.length ?? (ip.version === 4 ? 32 : 64)
+  const length = (ip: Ip) => onLink(ip)?.prefix.length ?? (ip.version === 4 ? 32 : isLinkLocal(ip) ? 64 : 128)
+  // A way without a next hop (a point-to-point link) ends on the link, wherever that is.
+  const isNear = (ip: Ip) => onLink(ip) !== undefined || wayTo(ip, live)?.gateway === undefined
   const routes = ([4, 6] as const).flatMap((version) => {
     const mine = own.filter(({ ip }) => ip.version === version)
     const best = mine.find(({ ip }) => !isLinkLocal(ip)) ?? mine[0]
@@ -277,8 +279,8 @@ function hostsOn(
   )
   const targets = translations(live).filter((ip) => onLink(ip) && !isOwn(ip, live))
   const taken = new Set(known.map(({ address }) => address))
-  const near = [...hops, ...targets, ...rest.filter(onLink)].filter((ip) => !taken.has(formatIp(ip)))
-  const far = rest.filter((ip) => !onLink(ip))
+  const near = [...hops, ...targets, ...rest.filter(isNear)].filter((ip) => !taken.has(formatIp(ip)))
+  const far = rest.filter((ip) => !isNear(ip))
   return [
     ...known.map(({ ip, mac, address }) => ({
       name: hostOf(address, name),
