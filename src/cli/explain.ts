@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { loadRouter } from '../load-router.ts'
+import { parse } from '../config/parse.ts'
+import { RouterConfig } from '../config/schema.ts'
 import type { Decider } from '../prove/decision.ts'
 import { type Explained, type Explanation, explain, type Question } from '../prove/explain.ts'
 import { findParty, type KnownDevice, type Party, partyText } from '../prove/find-party.ts'
@@ -11,6 +12,7 @@ import { overviewOf } from '../recorder/devices/overview.ts'
 import { parseState } from '../recorder/devices/state.ts'
 import { createHost } from '../router/host.ts'
 import type { Router } from '../router/model.ts'
+import { normalise } from '../router/normalise.ts'
 import { PATHS } from '../router/paths.ts'
 
 /** `sekisho explain`: exit 0 when it passes, 4 when it is blocked, 1 when it cannot tell. */
@@ -114,11 +116,15 @@ function problemOf(
   return good ? undefined : `${JSON.stringify(portText)} is no port. Fix: write a number from 1 to 65535`
 }
 
-/** The router whose generation is in use; undefined when its file cannot be read any more. */
+/** The router whose generation is in use, without its modules; undefined when its file cannot be read any more. */
 async function routerInUse(): Promise<Router | undefined> {
   for (const file of [join(PATHS.current, 'router.yaml'), PATHS.config]) {
-    const loaded = await loadRouter(file)
-    if (loaded.ok) return loaded.router
+    try {
+      const config = RouterConfig.safeParse(parse(await readFile(file), file).source?.value)
+      if (config.success) return normalise(config.data)
+    } catch {
+      // The next one, or none: addresses can be asked for without.
+    }
   }
   return undefined
 }
@@ -199,8 +205,15 @@ function ruleLines(by: Decider): [string, string][] {
   return [
     ['rule', `${where}: ${by.rule}`],
     ...(by.module === undefined ? [] : [['module', by.module] satisfies [string, string]]),
-    ...(by.reason === undefined ? [] : [['reason', by.reason] satisfies [string, string]]),
+    ...(by.reason === undefined ? [] : [['reason', reasonOf(by)] satisfies [string, string]]),
   ]
+}
+
+/** The last rule of a zone is where all ends that no entry of router.yaml and no module wanted. */
+function reasonOf({ module, reason = '' }: Decider): string {
+  return module === 'core' && reason.startsWith('everything else')
+    ? `${reason}: nothing in router.yaml lets it pass`
+    : reason
 }
 
 function oneLine({ module, reason, chain, rule }: Decider): string {

@@ -1,10 +1,9 @@
 import { Command } from 'commander'
-import { prove } from '../prove/prove.ts'
 import { describe, describeJson } from '../router/describe.ts'
 import { createHost } from '../router/host.ts'
 import { observe } from '../router/observe.ts'
 import { plan } from '../router/plan.ts'
-import { describeProof, proofJson } from './proof.ts'
+import { describeProof, proofJson, proofOf } from './proof.ts'
 import { loadOrReport } from './report.ts'
 import { terminalOptions } from './terminal.ts'
 
@@ -26,7 +25,12 @@ export function planCommand(): Command {
         const planned = plan(await observe(createHost(), loaded.desired), loaded.desired, {
           source: loaded.text,
         })
-        const proof = options.prove ? await prove(loaded) : undefined
+        const proof = options.prove ? await proofOf(loaded) : undefined
+        if (typeof proof === 'string') {
+          process.stderr.write(`${proof}\n`)
+          process.exitCode = 1
+          return
+        }
         process.stdout.write(
           options.json
             ? `${JSON.stringify(Object.assign({}, describeJson(planned), proof && { proof: proofJson(proof, loaded) }), null, 2)}\n`

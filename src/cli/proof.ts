@@ -13,7 +13,7 @@ export function describeProof(proof: Proof, { locate, text }: Loaded, color: boo
   const verdict =
     failed === 0
       ? `Proved: ${total === 1 ? 'the check holds' : `all ${total} checks hold`}, by ${by}.\n`
-      : `${failed} of ${total} ${total === 1 ? 'check does' : 'checks do'} not hold, by ${by}.\n`
+      : `${failed} of ${total} ${total === 1 ? 'check' : 'checks'} ${failed === 1 ? 'does' : 'do'} not hold, by ${by}.\n`
   return formatIssues(locate(proof.issues), text, { color }) + verdict
 }
 
@@ -45,13 +45,19 @@ export async function unproved(loaded: Loaded, say: (line: string) => void): Pro
   const { checks } = loaded
   if (checks.length === 0) return undefined
   say(`proves ${checks.length === 1 ? 'the check' : `${checks.length} checks`} of router.yaml`)
+  const proof = await proofOf(loaded)
+  if (typeof proof === 'string') return `${proof}, or use --no-prove`
+  if (proof.ok) return undefined
+  process.stderr.write(describeProof(proof, loaded, process.stderr.isTTY))
+  return 'what router.yaml promises would not hold. Fix: mend its rules or its checks, or use --no-prove'
+}
+
+/** Plays the checks; in words why that cannot be done here. */
+export async function proofOf(loaded: Loaded): Promise<Proof | string> {
   try {
-    const proof = await prove(loaded)
-    if (proof.ok) return undefined
-    process.stderr.write(describeProof(proof, loaded, process.stderr.isTTY))
-    return 'what router.yaml promises would not hold. Fix: mend its rules or its checks, or use --no-prove'
+    return await prove(loaded)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    return `the checks of router.yaml could not be tried out: ${why}. Fix: mend that, or use --no-prove`
+    return `the checks of router.yaml cannot be tried out here: ${why}. Fix: run it as root, with nftables and iproute2 installed`
   }
 }

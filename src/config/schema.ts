@@ -400,6 +400,7 @@ export const RouterConfig = z.strictObject({
   generations: GenerationsConfig.prefault({}).describe('What was applied before, for the way back'),
   checks: z
     .array(Check)
+    .max(500)
     .default([])
     .describe('What must hold whatever else changes: "sekisho plan --prove" and "sekisho apply" try it out'),
   modules: z.record(z.string(), z.unknown()).default({}).describe('The services, each with its own keys'),

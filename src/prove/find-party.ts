@@ -26,6 +26,8 @@ export interface Known {
 
 /** Of the Internet, in turn: whichever the default route leads to (RFC 5737, RFC 3849). */
 const INTERNET = ['198.51.100.10', '203.0.113.10', '192.0.2.10', '2001:db8:ffff::10', '2001:db8:fffe::10']
+/** Bridges as Docker names them. */
+const DOCKER = /^(docker0|br-[0-9a-f]{12})$/
 /** A host that nobody has chosen. */
 const HOST = 0x5e00_0000_5e10_0001n
 
@@ -48,9 +50,10 @@ export function findParty(text: string, other: Party | undefined, known: Known):
   if (network) return onDevice(text, network.device, live)
   if (text === 'containers') {
     const own = [router?.wan.device, ...(router?.networks ?? []).map(({ device }) => device)]
-    const bridge = live.devices.find(({ name, addresses }) => {
-      return (name === 'docker0' || name.startsWith('br-')) && !own.includes(name) && addresses.length > 0
-    })
+    // The bridge of the containers that router.yaml runs before Docker's default one, which may have none.
+    const bridge = live.devices
+      .filter(({ name, addresses }) => DOCKER.test(name) && !own.includes(name) && addresses.length > 0)
+      .toSorted((a, b) => Number(a.name === 'docker0') - Number(b.name === 'docker0'))[0]
     return bridge ? onDevice(text, bridge.name, live) : 'no bridge of Docker is here. Fix: start Docker'
   }
   const reservation = router?.networks

@@ -188,7 +188,7 @@ export function wayTo(ip: Ip, { routes }: Live): (LiveRoute & { readonly device:
   const [best] = routes
     .filter(({ prefix, family }) => family === ip.version && contains(prefix, ip))
     .toSorted((a, b) => b.prefix.length - a.prefix.length || (a.metric ?? 0) - (b.metric ?? 0))
-  return best?.device === undefined ? undefined : { ...best, device: best.device }
+  return best?.device === undefined || best.type !== 'unicast' ? undefined : { ...best, device: best.device }
 }
 
 /** Whether an address is the router's own. */
@@ -227,7 +227,9 @@ export function liveTwin(live: Live, addresses: readonly Ip[]): TwinSpec {
     })),
     hosts,
     routes: live.routes
-      .filter(({ own, device }) => !own && (device === undefined || used.some(({ name }) => name === device)))
+      .filter(({ own, device, type }) => {
+        return !own && (type !== 'unicast' || used.some(({ name }) => name === device))
+      })
       // Next hops of the link come before what needs them.
       .toSorted((a, b) => Number(a.gateway !== undefined) - Number(b.gateway !== undefined))
       .map(routeText),
@@ -257,7 +259,9 @@ function hostsOn(
   const { name, addresses: own } = device
   const onLink = (ip: Ip) => own.find(({ prefix }) => prefix.version === ip.version && contains(prefix, ip))
   const here = placed.filter(({ way }) => way.device === name).map(({ ip }) => ip)
-  const length = (ip: Ip) => onLink(ip)?.prefix.length ?? (ip.version === 4 ? 32 : 64)
+  const length = (ip: Ip) => onLink(ip)?.prefix.length ?? (ip.version === 4 ? 32 : isLinkLocal(ip) ? 64 : 128)
+  // A way without a next hop (a point-to-point link) ends on the link, wherever that is.
+  const isNear = (ip: Ip) => onLink(ip) !== undefined || wayTo(ip, live)?.gateway === undefined
   const routes = ([4, 6] as const).flatMap((version) => {
     const mine = own.filter(({ ip }) => ip.version === version)
     const best = mine.find(({ ip }) => !isLinkLocal(ip)) ?? mine[0]
@@ -275,8 +279,8 @@ function hostsOn(
   )
   const targets = translations(live).filter((ip) => onLink(ip) && !isOwn(ip, live))
   const taken = new Set(known.map(({ address }) => address))
-  const near = [...hops, ...targets, ...rest.filter(onLink)].filter((ip) => !taken.has(formatIp(ip)))
-  const far = rest.filter((ip) => !onLink(ip))
+  const near = [...hops, ...targets, ...rest.filter(isNear)].filter((ip) => !taken.has(formatIp(ip)))
+  const far = rest.filter((ip) => !isNear(ip))
   return [
     ...known.map(({ ip, mac, address }) => ({
       name: hostOf(address, name),

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { getCompileCacheDir } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Built } from './build-twin.ts'
@@ -30,10 +31,15 @@ export class Twin {
   static async start(spec: TwinSpec): Promise<Twin> {
     // Who is not root may be it in a namespace of users, where the system lets them.
     const users = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
+    const cache = getCompileCacheDir()
     const child = spawn(
       'unshare',
       [...users, '--net', '--fork', '--kill-child', process.execPath, join(import.meta.dirname, 'agent.ts')],
-      { stdio: ['pipe', 'pipe', 'pipe'] },
+      {
+        stdio: ['pipe', 'pipe', 'pipe'],
+        // What was made of its TypeScript before need not be made again.
+        env: { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) },
+      },
     )
     const ask = asker(child)
     try {

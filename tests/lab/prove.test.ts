@@ -134,22 +134,28 @@ describe('explain, on the live rules', () => {
     })
   })
 
-  test('a rule that somebody loaded by hand is seen, with its table', async () => {
-    const rules = `table ip byhand {
-  chain forward {
-    type filter hook forward priority 10; policy accept;
-    tcp dport 8443 drop comment "a test"
-  }
-}
-`
-    await lab.router.execOk(['sh', '-c', `printf '%s' '${rules}' | nft -f -`])
+  test('what Docker and its like decide is said to be theirs', async () => {
+    expect(await explain('containers', 'wan', 'tcp', '80')).toMatchObject({
+      code: 0,
+      notes: [],
+      answers: [{ verdict: 'passes', translatedBy: [{ family: 'ip', table: 'nat', chain: 'POSTROUTING' }] }],
+    })
+    const words = ['DOCKER-USER', '-p', 'tcp', '-d', '203.0.113.80', '--dport', '8443', '-j', 'DROP']
+    await lab.router.execOk(['iptables', '-I', ...words])
     try {
       expect(await explain('laptop', '203.0.113.80', 'tcp', '8443')).toMatchObject({
         code: 4,
-        answers: [{ verdict: 'blocked', decidedBy: { table: 'byhand', reason: 'a test' } }],
+        notes: [],
+        answers: [
+          {
+            verdict: 'blocked',
+            answered: false,
+            decidedBy: { family: 'ip', table: 'filter', chain: 'DOCKER-USER' },
+          },
+        ],
       })
     } finally {
-      await lab.router.execOk(['nft', 'delete', 'table', 'ip', 'byhand'])
+      await lab.router.execOk(['iptables', '-D', ...words])
     }
   })
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NFLOG_GROUP } from '../../../src/router/paths.ts'
 import { RULE_GROUPS, renderNft } from '../../../src/router/render/nft.ts'
-import { type Bed, SERVER, startBed, TABLES } from './bed.ts'
+import { type Bed, MAC, SERVER, startBed, TABLES } from './bed.ts'
+import type { Host } from './host.ts'
 import { PROBES, type Probe, setPatience } from './probes.ts'
 
 /*
@@ -44,6 +45,27 @@ describe('each group of rules is needed', () => {
 })
 
 describe('loading again', () => {
+  test('firewall.deny ends nothing that is under way', async () => {
+    const { laptop, guest } = bed
+    const send = (sport: number, text: string) => {
+      const payload = { kind: 'udp', sport, dport: 9100, text } as const
+      return laptop.frame('eth0', MAC.home, { from: '10.0.0.20', to: '10.0.2.5', payload })
+    }
+    const has = async (host: Host, text: string) => (await host.seen()).some((seen) => seen.text === text)
+    await bed.load(renderNft(TABLES.main))
+    await send(33_001, 'begun before')
+    await expect.poll(() => has(guest, 'begun before')).toBe(true)
+    const payload = { kind: 'udp', sport: 9100, dport: 33_001, text: 'an answer' } as const
+    await guest.frame('eth0', MAC.guest, { from: '10.0.2.5', to: '10.0.0.20', payload })
+    await expect.poll(() => has(laptop, 'an answer')).toBe(true)
+
+    await bed.load(renderNft(TABLES.deny))
+    await send(33_002, 'begun after')
+    await send(33_001, 'goes on')
+    await expect.poll(() => has(guest, 'goes on')).toBe(true)
+    expect(await has(guest, 'begun after')).toBe(false)
+  })
+
   test('drops no established flow', async () => {
     await bed.load(renderNft(TABLES.main))
     // A paced download through the router, while the table is replaced twenty times.

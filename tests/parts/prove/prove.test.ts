@@ -94,7 +94,10 @@ async function provedWith(rules: string, checks: string): Promise<string[]> {
 }
 
 test('what holds is proved, by many packets, and leaves nothing behind', async () => {
-  const traces = async () => [await runOk(['ip', '-brief', 'link']), await runOk(['ip', 'netns', 'list'])]
+  // On a machine that others work on too: what is named as the twin's.
+  const ours = /\b(wan0|lan[0-9]|br-home|sekisho-[0-9]+|br-5e615406a7e0)\b/
+  const traces = async () =>
+    (await runOk(['ip', '-brief', 'link'])).split('\n').filter((line) => ours.test(line))
   const before = await traces()
   const proof = await prove(loaded)
   expect(broken(proof, loaded)).toEqual([])
@@ -217,27 +220,11 @@ describe('whatever the rules are, the packets tell', () => {
   })
 })
 
-test.each(['office', 'home'])('a check on examples/%s.yaml', async (name) => {
-  const file = join(import.meta.dirname, `../../../examples/${name}.yaml`)
-  const router = await loadRouter(file)
+test('the promises of examples/office.yaml hold', async () => {
+  const router = await loadRouter(join(import.meta.dirname, '../../../examples/office.yaml'))
   if (!router.ok) throw new Error(JSON.stringify(router.issues))
-  const [first, second] = router.router.networks.map((network) => network.name)
-  const checks = [
-    { from: first ?? '', to: 'wan', protocol: 'any' as const, expect: 'reached' as const },
-    ...(second === undefined
-      ? []
-      : [
-          {
-            from: second,
-            to: 'router',
-            protocol: 'tcp' as const,
-            ports: [{ from: 22, to: 22 }],
-            expect: 'blocked' as const,
-          },
-        ]),
-  ]
-  const proof = await prove({ ...router, checks })
-  expect(proof.issues.map(({ message }) => message)).toEqual([])
+  expect(router.checks.length).toBeGreaterThan(5)
+  expect(broken(await prove(router), router)).toEqual([])
 })
 
 test('a proof that is killed leaves nothing behind', async () => {
