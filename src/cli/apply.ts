@@ -5,7 +5,6 @@ import { StepError } from '../router/apply-step.ts'
 import { describe, describeJson } from '../router/describe.ts'
 import { createHost } from '../router/host.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
-import { outliveTheTerminal } from './outlive.ts'
 import { loadOrReport } from './report.ts'
 
 interface Options {
@@ -95,4 +94,11 @@ async function run(file: string | undefined, { force, json, wait }: Options): Pr
     process.stderr.write('Nothing was changed.\n')
   }
   return 1
+}
+
+/** Half an apply is worse than none: a lost terminal or a Ctrl-C does not end it, and it ends by itself. */
+function outliveTheTerminal(): void {
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const)
+    process.on(signal, () => process.stderr.write('  finishing first: it can be undone by another apply\n'))
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
