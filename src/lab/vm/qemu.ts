@@ -20,8 +20,8 @@ export interface QemuOptions {
  */
 const CPU = 'max,la57=off,svm=off'
 
-/** Nothing inside may give up because it is emulated on a busy machine. */
-const PARAMETERS = ['root=/dev/vda', 'rw', 'console=ttyS0', 'panic=1', 'systemd.service_watchdogs=no']
+/** Nothing inside may give up because it is emulated on a busy machine: neither the kernel on a timer, nor systemd. */
+const PARAMETERS = 'root=/dev/vda rw console=ttyS0 panic=1 no_timer_check systemd.service_watchdogs=no'
 
 /**
  * qemu's argument vector for a machine of the lab, emulated in software (TCG) so that it runs wherever the lab does.
@@ -33,7 +33,7 @@ export function qemuCommand(options: QemuOptions): string[] {
     ['-name', options.name, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', CPU],
     ['-smp', String(processors), '-m', String(memoryMib)],
-    ['-kernel', kernel.image, '-initrd', kernel.initrd, '-append', [...PARAMETERS, ...append].join(' ')],
+    ['-kernel', kernel.image, '-initrd', kernel.initrd, '-append', [PARAMETERS, ...append].join(' ')],
     ['-chardev', `file,id=console,path=${folder}/console.log,append=on`, '-serial', 'chardev:console'],
     ['-qmp', `unix:${folder}/qmp,server=on,wait=off`],
     // unsafe: no fsync here. The machine's flush still writes qemu's tables, and only the host could lose them.
