@@ -94,7 +94,7 @@ export class Lab {
 
   /** Where the services of a host write what they say: inside its tree, or the router's console. */
   get consoleLog(): string {
-    return join(this.places.disk, 'console.log')
+    return join(this.places.disk, this.router instanceof VmMachine ? 'vm' : '', 'console.log')
   }
 }
 

@@ -123,7 +123,8 @@ async function create(
     const state = await lab.router.booted()
     onProgress(`router machine booted: ${state}`)
     if (state !== 'running') {
-      const failed = await lab.router.execOk(['systemctl', '--failed', '--no-legend', '--plain'])
+      const look = ['systemctl', 'status', '--state=failed', '--no-pager', '--full', '--lines=5']
+      const failed = (await lab.router.exec(look)).stdout
       throw new Error(`the bare router machine is ${state}: ${failed}`)
     }
     const sick = await lab.isp.failedServices()

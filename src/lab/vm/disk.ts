@@ -23,10 +23,9 @@ export async function makeDisk(work: string, { trees, kernel, folders = {} }: Di
   const script = join(import.meta.dirname, 'make-disk.sh')
   const raw = join(work, 'disk.raw')
   const mounts = Object.entries({ 'usr/lib/modules': kernel.modules, ...folders })
-  await runOk([
-    ...['unshare', '--mount', 'bash', script, [layer, ...trees].join(':'), work, raw, SIZE],
-    ...mounts.map(([place, folder]) => `${folder}=${place}`),
-  ])
+  const layers = [layer, ...trees].join(':')
+  const places = mounts.map(([place, folder]) => `${folder}=${place}`)
+  await runOk(['unshare', '--mount', 'bash', script, layers, work, raw, SIZE, ...places])
   await runOk(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, join(work, 'disk.qcow2')])
   await rm(raw)
   await rm(layer, { recursive: true })

@@ -19,6 +19,7 @@ export async function writeLayer(folder: string): Promise<void> {
   // The kernel's modules are mounted here while the disk is made.
   for (const path of [
     join(units, 'sysinit.target.wants'),
+    join(units, 'service.d'),
     links,
     join(folder, 'usr/lib/systemd/system.conf.d'),
     join(folder, HOME),
@@ -34,6 +35,7 @@ export async function writeLayer(folder: string): Promise<void> {
     await writeFile(join(links, `10-lab-${near.port}.link`), text)
   }
   await writeFile(join(folder, 'usr/lib/systemd/system.conf.d/lab.conf'), managerConfig)
+  await writeFile(join(units, 'service.d/lab.conf'), '[Service]\nTimeoutStartSec=15min\n')
   // A newer /usr would make the machine renew its caches at its first boot, as after an upgrade.
   await utimes(join(folder, 'usr'), 0, 0)
 }
