@@ -195,6 +195,20 @@ if (process.env.SEKISHO_FULL) {
     await expectWan({ state: 'up', ipv4: 'up', ipv6: 'up' }, 60_000)
   })
 
+  test('a new prefix comes with a renewal, and the line never went', { timeout: 120_000 }, async () => {
+    await lab.isp.offer6({ leaseSecs: 40 })
+    await lab.unplug('isp')
+    await lab.plug('isp')
+    const addresses = () => lab.laptop.execOk(['ip', '-6', 'address', 'show', 'dev', 'eth0'])
+    const preferred = (prefix: string) => new RegExp(`${prefix}:\\S+ scope global (?!deprecated|tentative)`)
+    await expect.poll(addresses, { timeout: 40_000, interval: 500 }).toMatch(preferred('2001:db8:100:1'))
+    await lab.isp.offer6({ leaseSecs: 40, delegated: '2001:db8:300::' })
+    await expect.poll(addresses, { timeout: 40_000, interval: 500 }).toMatch(preferred('2001:db8:300'))
+    await expect.poll(addresses, { timeout: 15_000, interval: 500 }).not.toMatch(preferred('2001:db8:100:1'))
+    await expectPage('-6', 10_000)
+    await lab.isp.offer6()
+  })
+
   test('a provider with IPv4 only is all there is to expect', { timeout: 120_000 }, async () => {
     for (const service of ['advertiser', 'dhcp6'] as const) await lab.isp.stopService(service)
     onTestFinished(async () => {
