@@ -52,7 +52,7 @@ const BAD_GAP_MS = 5000
 const LONG_BAD_GAP_MS = 30_000
 const OFTEN = 24
 /** Who only ever sends, a camera say, is suspicious for ever, and answered. */
-const GOOD_GAP_MS = 15_000
+const GOOD_GAP_MS = 5000
 const LONGEST_GOOD_GAP_MS = 300_000
 
 export const UNWATCHED: Watched = {
