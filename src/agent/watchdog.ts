@@ -41,15 +41,18 @@ export interface Watched {
 export const SUSPECT_MS = 3000
 /** An answer to so many packets is enough: an upload is acknowledged now and then. */
 const PACKETS_PER_ANSWER = 8
-/** A verdict needs a second failure soon after the first: one packet may be lost. */
+/**
+ * Failures in a row that make a verdict. The kernel asks a gateway several times, and sends it nothing after that; of
+ * resolvers a second failure soon after the first is wanted, since packets may be lost.
+ */
+const FAILURES = { 'no-gateway': 1, 'no-internet': 2 } as const
 const AGAIN_MS = 1000
-const FAILURES = 2
 /** Recovery is looked for often in the first minutes, and seldom after. */
 const BAD_GAP_MS = 5000
 const LONG_BAD_GAP_MS = 30_000
 const OFTEN = 24
 /** Who only ever sends, a camera say, is suspicious for ever, and answered. */
-const GOOD_GAP_MS = 15_000
+const GOOD_GAP_MS = 5000
 const LONGEST_GOOD_GAP_MS = 300_000
 
 export const UNWATCHED: Watched = {
@@ -122,8 +125,8 @@ export function heard(
     }
   }
   const failures = before.failures + 1
-  const verdict = failures >= FAILURES ? found : before.found
-  const wait = failures < FAILURES ? AGAIN_MS : failures < OFTEN ? BAD_GAP_MS : LONG_BAD_GAP_MS
+  const verdict = failures >= FAILURES[found] ? found : before.found
+  const wait = failures < 2 ? AGAIN_MS : failures < OFTEN ? BAD_GAP_MS : LONG_BAD_GAP_MS
   return { ...rest, reach: verdict, found: verdict, failures, probeAt: now + wait }
 }
 

@@ -31,9 +31,10 @@ afterAll(async () => {
   await lab.isp.offer4()
   await lab.isp.offer6()
   // Begins anew with what the lab begins with.
-  await lab.unplug('isp')
-  await lab.plug('isp')
+  await reconnect()
   await baseline(lab)
+  const home = () => lab.router.execOk(['ip', '-6', 'address', 'show', 'dev', 'br-home'])
+  await vi.waitFor(async () => expect(await home()).toContain('2001:db8:100:1::1/64'), { timeout: 60_000 })
   await expectWan(
     { state: 'up', ipv4: 'up', ipv6: 'up', addresses: expect.arrayContaining([WAN.router4]) },
     60_000,
@@ -59,6 +60,13 @@ async function expectWan(wanted: Partial<z.output<typeof Wan>>, patience: number
     timeout: patience,
     interval: 300,
   })
+}
+
+/** The cable is out for so long that everybody has seen it. */
+async function reconnect(): Promise<void> {
+  await lab.unplug('isp')
+  await expectWan({ state: 'no-carrier' }, 10_000)
+  await lab.plug('isp')
 }
 
 async function expectPage(version: '-4' | '-6', patience: number): Promise<void> {
@@ -195,13 +203,25 @@ if (process.env.SEKISHO_FULL) {
     await expectWan({ state: 'up', ipv4: 'up', ipv6: 'up' }, 60_000)
   })
 
+  test('a new prefix comes with a renewal, and the line never went', { timeout: 120_000 }, async () => {
+    await lab.isp.offer6({ leaseSecs: 40 })
+    await reconnect()
+    const addresses = () => lab.laptop.execOk(['ip', '-6', 'address', 'show', 'dev', 'eth0'])
+    const preferred = (prefix: string) => new RegExp(`${prefix}:\\S+ scope global (?!deprecated|tentative)`)
+    await expect.poll(addresses, { timeout: 40_000, interval: 500 }).toMatch(preferred('2001:db8:100:1'))
+    await lab.isp.offer6({ leaseSecs: 40, delegated: '2001:db8:300::' })
+    await expect.poll(addresses, { timeout: 40_000, interval: 500 }).toMatch(preferred('2001:db8:300'))
+    await expect.poll(addresses, { timeout: 15_000, interval: 500 }).not.toMatch(preferred('2001:db8:100:1'))
+    await expectPage('-6', 10_000)
+    await lab.isp.offer6()
+  })
+
   test('a provider with IPv4 only is all there is to expect', { timeout: 120_000 }, async () => {
     for (const service of ['advertiser', 'dhcp6'] as const) await lab.isp.stopService(service)
     onTestFinished(async () => {
       for (const service of ['advertiser', 'dhcp6'] as const) await lab.isp.startService(service)
     })
-    await lab.unplug('isp')
-    await lab.plug('isp')
+    await reconnect()
     await expectWan({ state: 'up', ipv4: 'up', ipv6: 'no-address' }, 60_000)
     await expectPage('-4', 10_000)
     expect((await lab.router.exec(['sekisho', 'status'])).stdout).toMatch(/^ +Internet +up +IPv4 by/m)
