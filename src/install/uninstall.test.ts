@@ -14,10 +14,13 @@ afterEach(() => {
 })
 
 /** A machine before anything of ours, and the same after an installation, an apply and some use. */
-async function router(): Promise<{ fake: FakeMachine; bare: unknown }> {
+async function router(
+  before: (fake: FakeMachine) => void = () => {},
+): Promise<{ fake: FakeMachine; bare: unknown }> {
   const root = mkdtempSync(join(tmpdir(), 'sekisho-uninstall-'))
   roots.push(root)
   const fake = fakeDebian(root)
+  before(fake)
   fake.put('/usr/local/bin/other', '')
   fake.put('/opt/other', '')
   fake.put('/var/cache/other', '')
@@ -44,6 +47,30 @@ const run = (fake: FakeMachine, keepData = false) =>
 describe('uninstall', () => {
   it('gives the machine back to the byte', async () => {
     const { fake, bare } = await router()
+    expect(await run(fake)).toEqual({ ok: true, left: [] })
+    expect(look(fake)).toEqual(bare)
+  })
+
+  it.each([
+    [
+      'Docker was off',
+      (fake: FakeMachine) => fake.units.set('docker.service', { enabled: false, active: false }),
+    ],
+    [
+      'networkd had the links',
+      (fake: FakeMachine) => fake.units.set('systemd-networkd.service', { enabled: true, active: true }),
+    ],
+    [
+      'there was no daemon.json and no host name',
+      (fake: FakeMachine) => {
+        fake.delete('/etc/docker/daemon.json')
+        fake.delete('/etc/hostname')
+        fake.delete('/etc/resolv.conf')
+      },
+    ],
+    ['it did not forward, and had no IPv6', (fake: FakeMachine) => fake.delete('/proc/sys/net/ipv6')],
+  ])('gives back a machine on which %s', async (_, before) => {
+    const { fake, bare } = await router(before)
     expect(await run(fake)).toEqual({ ok: true, left: [] })
     expect(look(fake)).toEqual(bare)
   })

@@ -65,7 +65,7 @@ export async function execute(step: Step, context: StepContext): Promise<void> {
       // A kernel may have them built in, or not at all: what needs them says so itself, and better.
       return void (await host.exec(['modprobe', '--all', '--quiet', ...step.names]))
     case 'hostname':
-      return host.poke('/proc/sys/kernel/hostname', `${step.after}\n`)
+      return hostname(host, step)
     case 'networkd':
       return networkd(host, step)
     case 'firewall':
@@ -167,6 +167,15 @@ async function merge(host: Host, step: Extract<Step, { do: 'merge' }>): Promise<
     const { [path]: _, ...rest } = saved
     await writeJson(host, SAVED.merged, rest)
   }
+}
+
+async function hostname(host: Host, step: Extract<Step, { do: 'hostname' }>): Promise<void> {
+  const { before, after, ownedBefore, ownedAfter } = step
+  if (ownedAfter && !ownedBefore && !(await host.stat(SAVED.hostname)))
+    await host.write(SAVED.hostname, `${before}\n`, 0o600)
+  await host.poke('/proc/sys/kernel/hostname', `${after}\n`)
+  if (ownedBefore && !ownedAfter && (await host.remove(SAVED.hostname)))
+    await removeEmptyParents(host, SAVED.hostname, '/etc/sekisho')
 }
 
 async function sysctl(host: Host, step: Extract<Step, { do: 'sysctl' }>): Promise<void> {

@@ -105,7 +105,7 @@ export interface Inventory {
   /** Directories below /run that should be there and are not. */
   readonly missingRun: readonly string[]
   readonly hostname: string
-  /** The name that hostname(5) had before our first apply. */
+  /** The host's name before our first apply. */
   readonly savedHostname?: string
   /** `sekisho down` holds. */
   readonly down: boolean

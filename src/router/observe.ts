@@ -22,6 +22,7 @@ export const SAVED = {
   sysctls: '/etc/sekisho/saved/sysctls.json',
   merged: '/etc/sekisho/saved/merged.json',
   links: '/etc/sekisho/saved/links.json',
+  hostname: '/etc/sekisho/saved/hostname',
 } as const
 
 /** What makes a router of a host; set only when the firewall is loaded. */
@@ -53,8 +54,8 @@ export async function observe(machine: Host, desired: DesiredState): Promise<Inv
   const limited = !host.privileged && current !== undefined
   const missingRun: string[] = []
   for (const path of runDirectoriesOf(desired.files)) if (!(await host.stat(path))) missingRun.push(path)
-  const savedHostname = await host.read(`${SAVED.files}/etc/hostname`)
-  const nameBefore = hostnameOf([{ path: 'host/etc/hostname', text: savedHostname ?? '' }])
+  const text = (await host.read(SAVED.hostname)) ?? (await host.read(`${SAVED.files}/etc/hostname`))
+  const nameBefore = hostnameOf([{ path: 'host/etc/hostname', text: text ?? '' }])
   const volumes: Record<string, Stat | undefined> = {}
   for (const { path } of desired.volumes) volumes[path] = await host.stat(path)
   const merged: Record<string, string | undefined> = {}

@@ -80,7 +80,14 @@ type Action =
   | { readonly do: 'takeover'; readonly action: TakeoverAction; readonly undo: boolean }
   | { readonly do: 'tmpfiles' }
   | { readonly do: 'modules'; readonly names: readonly string[] }
-  | { readonly do: 'hostname'; readonly before: string; readonly after: string }
+  | {
+      readonly do: 'hostname'
+      readonly before: string
+      readonly after: string
+      /** Whether a generation names the host: the first remembers the name before, the last gives it back. */
+      readonly ownedBefore: boolean
+      readonly ownedAfter: boolean
+    }
   | {
       readonly do: 'networkd'
       readonly before: Links
@@ -440,11 +447,12 @@ function runSteps(inventory: Inventory, desired: DesiredState, files: readonly S
   return steps
 }
 
-function hostnameSteps({ hostname, savedHostname }: Inventory, desired: DesiredState): Step[] {
+function hostnameSteps({ hostname, savedHostname, current }: Inventory, desired: DesiredState): Step[] {
   const wanted = isNothing(desired) ? savedHostname : hostnameOf(desired.files)
   if (wanted === undefined || wanted === hostname) return []
   const says = `the host name becomes ${wanted}`
-  return [{ do: 'hostname', before: hostname, after: wanted, owner: 'core', impact: 'none', says }]
+  const owned = { ownedBefore: current !== undefined, ownedAfter: !isNothing(desired) }
+  return [{ do: 'hostname', before: hostname, after: wanted, ...owned, owner: 'core', impact: 'none', says }]
 }
 
 function networkdSteps({ current, links, found }: Inventory, desired: DesiredState): Step[] {
@@ -707,7 +715,11 @@ function inverse(step: Step): Step {
         ...(before !== undefined && { after: before }),
       } as Step
     }
-    case 'hostname':
+    case 'hostname': {
+      const { before, after, ownedBefore, ownedAfter } = step
+      const owned = { ownedBefore: ownedAfter, ownedAfter: ownedBefore }
+      return { ...common, do: 'hostname', before: after, after: before, ...owned }
+    }
     case 'networkd':
     case 'firewall':
     case 'compose':

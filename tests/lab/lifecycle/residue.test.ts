@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import { runOk } from '../../../src/lib/run.ts'
+import { MODULES } from '../../../src/modules.ts'
 import { allOptions, OPTION_EDITS, optionsIn, SECRET_FILES, withEdits } from '../../option-edits.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
 import { type MachineState, machineState, stateDiff } from '../support/machine-state.ts'
@@ -72,6 +73,11 @@ describe('a shipped module', () => {
     { name: 'kea', listens: ['10.0.0.1:67', '10.0.1.1:67'], others: [], neededBy: [] },
     { name: 'unbound', listens: ['10.0.0.1:53', '127.0.0.1:53'], others: ['chrony', 'kea'], neededBy: [] },
   ] as const
+
+  test('every one of them is here', () => {
+    const here = modules.flatMap(({ name, neededBy }) => [name, ...neededBy])
+    expect(here.toSorted()).toEqual(MODULES.map(({ name }) => name).toSorted())
+  })
 
   test.each(modules)(
     '$name: removed, it is gone and its data stays; added again, all is as before',
