@@ -43,7 +43,31 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
   {
     name: 'the WAN by DHCP',
     group: 'dhcp',
-    patch: { wan: { mtu_bytes: 1400, mac: '02:00:5e:10:00:99', block_private: true, ipv6: 'off' } },
+    patch: {
+      wan: {
+        mtu_bytes: 1400,
+        mac: '02:00:5e:10:00:99',
+        block_private: true,
+        ipv6: 'off',
+        watchdog: 'off',
+      },
+    },
+  },
+  {
+    name: 'the WAN by PPPoE',
+    group: 'elsewhere',
+    notInTheLab: 'this kernel may have no PPP; tests/vm has a session',
+    patch: {
+      wan: {
+        mode: 'pppoe',
+        username: 'user@isp.example',
+        password_file: '/root/secrets/pppoe',
+        service_name: 'internet',
+        ac_name: 'bras',
+        lcp_echo_secs: 20,
+        lcp_echo_failures: 5,
+      },
+    },
   },
   {
     name: 'a fixed WAN on another port',
@@ -115,7 +139,19 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
         pinholes: [
           { network: 'home', interface_id: '::5eff:fe30:1', protocol: 'udp', ports: [443], why: 'test' },
         ],
+        deny: [
+          {
+            from: 'home',
+            to: 'wan',
+            protocol: 'tcp',
+            ports: [25],
+            source: '10.0.0.9',
+            destination: '203.0.113.9',
+            why: 'test',
+          },
+        ],
       },
+      checks: [{ from: 'guest', to: 'home', protocol: 'tcp', ports: [443], expect: 'blocked', why: 'test' }],
     },
   },
   {

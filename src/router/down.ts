@@ -1,6 +1,7 @@
 import { execute, type StepContext, StepError } from './apply-step.ts'
 import { dropAdvertisements } from './drop-advertisements.ts'
 import { desiredOf } from './generation.ts'
+import { readGuard } from './guard.ts'
 import type { Host } from './host.ts'
 import type { Inventory } from './inventory.ts'
 import { FORWARDING, observe, readCurrent } from './observe.ts'
@@ -33,6 +34,12 @@ async function stopAll(host: Host, onProgress: (line: string) => void): Promise<
   const current = await readCurrent(host)
   if (current === undefined)
     return { ok: false, failures: ['nothing runs: there was no apply on this machine yet'] }
+  const guard = await readGuard(host)
+  // Its timer would bring everything up again.
+  if (guard) {
+    const message = `generation ${guard.to} waits to be confirmed. Fix: sekisho confirm keeps it, sekisho rollback gives it up`
+    return { ok: false, failures: [message] }
+  }
   const inventory = await observe(host, desiredOf(current))
   const steps = downSteps(inventory)
   const context: StepContext = { host, ensureImages: async () => {}, healthSecs: 0 }
