@@ -140,6 +140,8 @@ test('a line that flaps brings a new prefix: hosts have it, and the old one is c
     await lab.unplug('isp')
     await lab.plug('isp')
   }
+  // The kernel tells of a second's worth at once: the quickest nobody sees.
+  await reconnect()
   await expectWan({ state: 'up', ipv4: 'up', ipv6: 'up' }, 30_000)
   const addresses = () => lab.laptop.execOk(['ip', '-6', 'address', 'show', 'dev', 'eth0'])
   await expect
