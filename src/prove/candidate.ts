@@ -50,6 +50,8 @@ export interface Stage {
   readonly own: ReadonlyMap<string, { readonly v4?: string; readonly v6?: string }>
   /** Where a packet goes that has this address: the zone. */
   zoneOf(address: string): string
+  /** The host that has an address of this zone. */
+  hostOf(address: string, zone: string): string
   /** The host that an end means; undefined for the router. */
   standOf(end: End): Stand | undefined
   readonly around: Surroundings
@@ -114,6 +116,13 @@ export function stageOf({ router, desired, outputs, checks }: Subject): Stage {
   )
   const all6 = [...prefixes6.values()].flat()
   const reserved = rooms.flatMap((room) => room.others)
+  const holders = new Map(
+    rooms.flatMap(({ hosts }) =>
+      hosts.flatMap(({ name, addresses }) =>
+        addresses.map((text) => [text.slice(0, text.indexOf('/')), name] as const),
+      ),
+    ),
+  )
   const zonesOfAddress = [
     ...router.networks.map((network) => ({
       zone: network.name,
@@ -132,7 +141,13 @@ export function stageOf({ router, desired, outputs, checks }: Subject): Stage {
       const found = zonesOfAddress.find(({ prefixes }) => prefixes.some((one) => contains(one, ip)))
       return found?.zone ?? 'wan'
     },
-    standOf: (end) => standOf(end, stands, reserved, prefixes6),
+    hostOf: (address, zone) => holders.get(address) ?? zone,
+    standOf: (end) => {
+      const stand = standOf(end, stands, reserved, prefixes6)
+      const address = stand?.v4 ?? stand?.v6
+      const holder = address === undefined ? undefined : holders.get(address)
+      return stand && holder !== undefined ? { ...stand, host: holder } : stand
+    },
     spec: {
       devices: [
         {
@@ -241,8 +256,10 @@ export function surroundingsOf(router: Router): Surroundings {
   }
 }
 
-function numberingOf({ wan, networks, containerPool }: Router): Numbering {
+function numberingOf(router: Router): Numbering {
+  const { wan, networks, containerPool } = router
   const { config } = wan
+  const named = namedPrefixes(router)
   const taken = [...networks.map((network) => network.prefix), containerPool].map(prefix)
   if (config.mode === 'static') taken.push(prefix(config.address))
   const free = DOC4.map(prefix).filter((one) => !taken.some((other) => overlaps(one, other)))
@@ -256,7 +273,7 @@ function numberingOf({ wan, networks, containerPool }: Router): Numbering {
       wan4: formatIp(at(link, 2n)),
       wan4Length: 24,
       gateway4: formatIp(at(link, 1n)),
-      internet4: formatIp(at(far, 10n)),
+      internet4: internetAddress([far, ...free.slice(2)], named),
       ...(wan.ipv6 && learned),
     }
   }
@@ -270,9 +287,17 @@ function numberingOf({ wan, networks, containerPool }: Router): Numbering {
     wan4: address ? formatIp(address.ip) : '',
     wan4Length: address?.prefix.length ?? 24,
     gateway4: config.gateway,
-    internet4: formatIp(at(free[0] ?? far, 10n)),
+    internet4: internetAddress([...free, far], named),
     ...(wan.ipv6 && six),
   }
+}
+
+/** An address of the Internet; if there is one, none that a rule names. */
+function internetAddress(prefixes: readonly Prefix[], named: readonly Prefix[]): string {
+  const candidates = prefixes.flatMap((one) => [10n, 130n, 250n].map((offset) => at(one, offset)))
+  const best = candidates.find((ip) => !named.some((one) => contains(one, ip))) ?? candidates[0]
+  if (!best) throw new Error('no prefix for the Internet')
+  return formatIp(best)
 }
 
 /** The /64s that a network has, the Internet's first. */
@@ -342,6 +367,7 @@ function roomOf(network: Network, prefixes6: readonly Prefix[], wanted: Wanted, 
   const reservations = network.dhcp?.reservations ?? []
   const home = prefix(network.prefix)
   const taken = new Set([address, ...reservations.map((one) => one.address)])
+  const named = namedPrefixes(router)
   const macs = [...wanted.macs].filter(
     (mac) =>
       reservations.some((one) => one.mac === mac) ||
@@ -352,12 +378,14 @@ function roomOf(network: Network, prefixes6: readonly Prefix[], wanted: Wanted, 
   )
   const others = macs.map((mac) => {
     const reservation = reservations.find((one) => one.mac === mac)
-    const v4 = reservation?.address ?? freeAddress(network, taken)
-    taken.add(v4)
+    const v4 = reservation?.address ?? freeAddress(network, taken, named)
+    if (v4 !== undefined) taken.add(v4)
     const addresses6 = prefixes6.map((one) => formatIp(at(one, eui64(mac))))
     return { mac, host: `${zone} ${mac}`, zone, label: reservation?.name ?? mac, v4, addresses6 }
   })
-  const held = new Set(others.flatMap(({ v4, addresses6 }) => [v4, ...addresses6]))
+  const held = new Set(
+    others.flatMap(({ v4, addresses6 }) => [...(v4 === undefined ? [] : [v4]), ...addresses6]),
+  )
   const fixed = wanted.inside
     .filter((ip) => [home, ...prefixes6].some((one) => contains(one, ip)))
     .map(formatIp)
@@ -370,45 +398,72 @@ function roomOf(network: Network, prefixes6: readonly Prefix[], wanted: Wanted, 
     })
     .filter((text) => !held.has(text))
   for (const text of fixed) taken.add(text)
-  const v4 = freeAddress(network, taken)
+  const v4 = freeAddress(network, taken, named)
   const own6 = prefixes6.map((one) => formatIp(at(one, 0x5e00_0000_5e10_0001n)))
   const length = (text: string) => `${text}/${isIPv4(text) ? prefixLength : 64}`
   const routes = [
     `default via ${address}`,
     ...(prefixes6[0] ? [`default via ${formatIp(at(prefixes6[0], 1n))}`] : []),
   ]
-  const ordinary = [...new Set([v4, ...own6, ...fixed, ...holes])]
+  const ordinary = [...new Set([...(v4 === undefined ? [] : [v4]), ...own6, ...fixed, ...holes])]
   return {
-    stand: { host: zone, zone, label: zone, v4, ...(own6[0] !== undefined && { v6: own6[0] }) },
+    stand: {
+      host: zone,
+      zone,
+      label: zone,
+      ...(v4 !== undefined && { v4 }),
+      ...(own6[0] !== undefined && { v6: own6[0] }),
+    },
     hosts: [
       { name: zone, device, addresses: ordinary.map(length), behind: [], routes },
       ...others.map(({ host, mac, v4: four, addresses6 }) => ({
         name: host,
         device,
         mac,
-        addresses: [four, ...addresses6].map(length),
+        addresses: [...(four === undefined ? [] : [four]), ...addresses6].map(length),
         behind: [],
         routes,
       })),
     ],
-    others: others.map(({ addresses6, ...stand }) => ({
+    others: others.map(({ addresses6, v4: four, ...stand }) => ({
       ...stand,
+      ...(four !== undefined && { v4: four }),
       ...(addresses6[0] !== undefined && { v6: addresses6[0] }),
     })),
   }
 }
 
-/** An address that a host may well have: of a pool, or the highest. */
-function freeAddress({ prefix: text, dhcp }: Network, taken: ReadonlySet<string>): string {
+/** What rules speak of by address: an ordinary host is better none of these. */
+function namedPrefixes({ firewall }: Router): Prefix[] {
+  const { allow, deny, forwards } = firewall
+  const texts = [...allow, ...deny].flatMap(({ source, destination }) => [source, destination])
+  return [...texts, ...forwards.map(({ source }) => source)].flatMap((text) => {
+    return (text === undefined ? undefined : parseIpOrCidr(text)?.prefix) ?? []
+  })
+}
+
+/**
+ * An address that a host may well have: of a pool, or any; if there is one, none that a rule names. Undefined in a network that
+ * is full.
+ */
+function freeAddress(
+  { prefix: text, dhcp }: Network,
+  taken: ReadonlySet<string>,
+  named: readonly Prefix[],
+): string | undefined {
   const { first, last } = prefix(text)
   const begins = [...(dhcp?.pools ?? []).flatMap((pool) => parseIp(pool.first)?.value ?? []), first + 1n]
-  for (const begin of begins) {
-    for (let value = begin; value < last; value++) {
-      const candidate = formatIp({ version: 4, value })
-      if (!taken.has(candidate)) return candidate
+  for (const avoided of [named, []]) {
+    for (const begin of begins) {
+      // A pool of a large network need not be looked through to its end.
+      for (let value = begin; value < last && value < begin + 1024n; value++) {
+        const ip: Ip = { version: 4, value }
+        const candidate = formatIp(ip)
+        if (!taken.has(candidate) && !avoided.some((one) => contains(one, ip))) return candidate
+      }
     }
   }
-  throw new Error(`${text} has no address left for a host`)
+  return undefined
 }
 
 /** The interface identifier that a host makes of its MAC address (RFC 4291 appendix A). */

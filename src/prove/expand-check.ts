@@ -172,7 +172,7 @@ interface Edges {
 function rulesBetween(from: string, to: string, { router, outputs }: Subject, stage: Stage): Edges[] {
   const { firewall } = router
   const network = router.networks.find(({ name }) => name === to)
-  const sourceOf = (zone: string, text: string | undefined) => placeOf(router, zone, text)
+  const sourceOf = (zone: string, text: string | undefined) => placeOf(stage, router, zone, text)
   const entries = [
     ...firewall.allow.filter((entry) => entry.from === from && entry.to === to),
     ...firewall.deny.filter((entry) => entry.from === from && (entry.to ?? to) === to),
@@ -184,7 +184,7 @@ function rulesBetween(from: string, to: string, { router, outputs }: Subject, st
       protocol,
       ports,
       ...optional('source', sourceOf(from, source)),
-      ...optional('destination', placeOf(router, to, destination)),
+      ...optional('destination', placeOf(stage, router, to, destination)),
     })),
     ...forwards.map(({ protocol, port, source }) => ({
       protocol,
@@ -207,13 +207,18 @@ function optional<K extends string>(key: K, place: Place | undefined): Partial<R
   return (place ? { [key]: place } : {}) as Partial<Record<K, Place>>
 }
 
-function placeOf(router: Subject['router'], zone: string, text: string | undefined): Place | undefined {
+function placeOf(
+  stage: Stage,
+  router: Subject['router'],
+  zone: string,
+  text: string | undefined,
+): Place | undefined {
   if (text === undefined || zone === ROUTER) return undefined
   const reservations = router.networks.find(({ name }) => name === zone)?.dhcp?.reservations ?? []
   const device = reservations.find(({ name, mac }) => name === text || mac === text.toLowerCase())
   if (device) return { host: `${zone} ${device.mac}`, address: device.address }
   const ip = witnessOf(text)
-  return ip && { host: zone, address: formatIp(ip) }
+  return ip && { host: stage.hostOf(formatIp(ip), zone), address: formatIp(ip) }
 }
 
 /** The host of a pinhole, in the network's first prefix. */
