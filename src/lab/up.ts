@@ -11,6 +11,7 @@ import { findLab, type Lab } from './lab.ts'
 import { labPlaces, type Places } from './places.ts'
 import { labRecipe } from './recipe.ts'
 import { hostsRootfs, routerRootfs } from './rootfs.ts'
+import { CLIENTS } from './topology.ts'
 import { hold, labChecks } from './verify.ts'
 import { routerParts, treeParts } from './vm/parts.ts'
 
@@ -69,8 +70,11 @@ export async function up({
         (await reusable(places, recipe, onProgress)) ?? (await create(places, recipe, made, onProgress))
       if (bundle === undefined) return lab
       await bringRouterUp(lab, bundle, onProgress)
+      // They gave up asking while it booted, and would begin again in a minute or two.
+      if (vm) for (const name of CLIENTS) await lab.renew(name)
       for (const check of labChecks(lab)) {
-        const seen = await hold(check).catch((error: unknown) => {
+        const patience = check.patience * (vm ? 10 : 1)
+        const seen = await hold({ ...check, patience }).catch((error: unknown) => {
           throw new Error(`${check.what}: ${messageOf(error)}`)
         })
         onProgress(`${check.what}: ${seen}`)

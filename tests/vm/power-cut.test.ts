@@ -141,11 +141,8 @@ describe('while leases are given', () => {
     { timeout: 3 * PATIENCE_MS },
     async () => {
       await untilHealthy(lab)
-      const look = ['ip', '-o', '-4', 'address', 'show', 'dev', 'eth0', 'scope', 'global']
-      const addressOf = async () => / inet ([\d.]+)\//.exec(await lab.laptop.execOk(look))?.[1] ?? ''
       await lab.renew('laptop')
-      await untilLease(lab, 'laptop', '10.0.0.')
-      const before = await addressOf()
+      const before = await untilLease(lab, 'laptop', '10.0.0.')
       const leases = '/var/lib/sekisho/kea/leases/kea-leases4.csv'
       expect(await sh(`cat ${leases}`)).toContain(before)
       await lab.renew('laptop')
@@ -156,8 +153,7 @@ describe('while leases are given', () => {
       await untilHealthy(lab)
       expect(await sh(`cat ${leases}*`)).toContain(before)
       await lab.renew('laptop')
-      await untilLease(lab, 'laptop', '10.0.0.')
-      expect(await addressOf()).toBe(before)
+      expect(await untilLease(lab, 'laptop', '10.0.0.')).toBe(before)
       const ask = ['dig', '+short', '+time=2', '+tries=1', 'laptop.home.arpa', 'A']
       await expect
         .poll(async () => (await lab.laptop.exec(ask)).stdout.trim(), {

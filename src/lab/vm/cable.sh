@@ -18,3 +18,8 @@ for link in "$tap" "br-$tap" "$@"; do
   [ "$link" = "br-$tap" ] || [ -e "/sys/class/net/$link/master" ] || ip link set "$link" master "br-$tap"
   ip link set "$link" up
 done
+# A bridge keeps frames for its own ports' addresses, and the cable's end in here was made with the machine's.
+for port; do
+  address=$(cat "/sys/class/net/$port/address")
+  ip link set "$port" address "06:${address#*:}"
+done
