@@ -1,4 +1,4 @@
-import { copyFile, mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROUTER_CABLES } from '../topology.ts'
 
@@ -28,6 +28,7 @@ export async function writeLayer(folder: string): Promise<void> {
     await mkdir(path, { recursive: true, mode: 0o755 })
   for (const file of ['exec-agent.pl', 'small-init.sh'])
     await copyFile(join(import.meta.dirname, file), join(folder, HOME, file))
+  await chmod(join(folder, SMALL_INIT), 0o755)
   await writeFile(join(units, UNIT), unitText)
   await symlink(`../${UNIT}`, join(units, 'sysinit.target.wants', UNIT))
   for (const { near } of ROUTER_CABLES) {
