@@ -1,3 +1,5 @@
+import { PPPOE_UNIT } from '../router/ppp-session.ts'
+
 /** What may bring a WAN back that is up and carries nothing. */
 export type Remedy = 'renew' | 'reconnect'
 
@@ -39,5 +41,7 @@ export function nextRemedy(
 /** The command for it on a WAN of this mode, as an argument vector; none where nothing helps. */
 export function remedyCommand(mode: string, remedy: Remedy, device: string): readonly string[] | undefined {
   if (mode === 'dhcp') return ['networkctl', remedy === 'renew' ? 'renew' : 'reconfigure', device]
+  // LCP echoes find a dead peer; this is for one that answers and carries nothing.
+  if (mode === 'pppoe') return ['systemctl', 'restart', PPPOE_UNIT]
   return undefined
 }

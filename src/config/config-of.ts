@@ -1,3 +1,4 @@
+import { migrate } from './migrate.ts'
 import { parse } from './parse.ts'
 import { RouterConfig } from './schema.ts'
 
@@ -6,6 +7,8 @@ import { RouterConfig } from './schema.ts'
  * modules' own keys are as they were written.
  */
 export function configOf(text: string): RouterConfig | undefined {
-  const { source } = parse(text, 'router.yaml')
+  const migrated = migrate(text, 'router.yaml')
+  if (!migrated.ok) return undefined
+  const { source } = parse(migrated.text, 'router.yaml')
   return source === undefined ? undefined : RouterConfig.safeParse(source.value).data
 }

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import { PATHS } from './paths.ts'
 
+/** The unit that keeps the session up. */
+export const PPPOE_UNIT = 'sekisho-pppoe.service'
 export const PPP_RUN = `${PATHS.run}/ppp`
 /** Lines of NAME=VALUE that pppoe.sh and pppoe-up.sh write (see render/pppoe.ts); it is there while the unit runs. */
 export const PPP_SESSION = `${PPP_RUN}/session`

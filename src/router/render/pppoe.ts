@@ -2,7 +2,7 @@ import type { WanConfig } from '../../config/schema.ts'
 import { shellQuote } from '../../lib/shell-quote.ts'
 import type { Router } from '../model.ts'
 import { PATHS } from '../paths.ts'
-import { PPP_RUN, PPP_SESSION } from '../ppp-session.ts'
+import { PPPOE_UNIT, PPP_RUN, PPP_SESSION } from '../ppp-session.ts'
 import { generatedHeader } from './header.ts'
 import type { RenderedFile } from './networkd.ts'
 
@@ -11,7 +11,6 @@ import type { RenderedFile } from './networkd.ts'
  * without Node and Docker.
  */
 
-export const PPPOE_UNIT = 'sekisho-pppoe.service'
 
 type Pppoe = Extract<WanConfig, { mode: 'pppoe' }>
 
