@@ -4,7 +4,8 @@ import type { Check, PortRange } from '../config/schema.ts'
 import { isPrivate } from '../config/special-ipv4.ts'
 import { formatIp, parseIpOrCidr } from '../lib/ip.ts'
 import type { Opening } from '../router/module.ts'
-import { type Stage, type Stand, type Subject, witnessOf } from './candidate.ts'
+import type { Stage, Subject } from './candidate.ts'
+import { type Stand, witnessOf } from './room.ts'
 import { type Probe, type ProbeProtocol, ROUTER } from './twin-spec.ts'
 
 /*
