@@ -58,5 +58,9 @@ test('each mode has its own means', () => {
   expect(remedyCommand('dhcp', 'renew', 'wan0')).toEqual(['networkctl', 'renew', 'wan0'])
   expect(remedyCommand('dhcp', 'reconnect', 'wan0')).toEqual(['networkctl', 'reconfigure', 'wan0'])
   expect(remedyCommand('static', 'renew', 'wan0')).toBeUndefined()
-  expect(remedyCommand('pppoe', 'renew', 'ppp-wan')).toEqual(['systemctl', 'restart', 'sekisho-pppoe.service'])
+  expect(remedyCommand('pppoe', 'renew', 'ppp-wan')).toEqual([
+    'systemctl',
+    'restart',
+    'sekisho-pppoe.service',
+  ])
 })

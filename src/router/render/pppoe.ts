@@ -2,7 +2,7 @@ import type { WanConfig } from '../../config/schema.ts'
 import { shellQuote } from '../../lib/shell-quote.ts'
 import type { Router } from '../model.ts'
 import { PATHS } from '../paths.ts'
-import { PPPOE_UNIT, PPP_RUN, PPP_SESSION } from '../ppp-session.ts'
+import { PPP_RUN, PPP_SESSION, PPPOE_UNIT } from '../ppp-session.ts'
 import { generatedHeader } from './header.ts'
 import type { RenderedFile } from './networkd.ts'
 
@@ -10,7 +10,6 @@ import type { RenderedFile } from './networkd.ts'
  * The PPPoE session (RFC 2516): pppd with the kernel's own PPPoE, in a loop of plain sh, because a router must come up
  * without Node and Docker.
  */
-
 
 type Pppoe = Extract<WanConfig, { mode: 'pppoe' }>
 
