@@ -83,7 +83,10 @@ test('neither reaches the other, and guests with and without the tag are one net
   timeout: PATIENCE_MS,
 }, async () => {
   const far = await taggedAddress()
-  const [laptop, guest] = [await untilLease(lab, 'laptop', '10.0.0.'), await untilLease(lab, 'guest1', '10.0.1.')]
+  const [laptop, guest] = [
+    await untilLease(lab, 'laptop', '10.0.0.'),
+    await untilLease(lab, 'guest1', '10.0.1.'),
+  ]
   const ping = (to: string) => ['ping', '-c', '2', '-W', '3', to]
   await expect.poll(async () => (await tagged(...ping(guest))).code, { timeout: PATIENCE_MS }).toBe(0)
   expect((await lab.guest1.exec(ping(far))).code).toBe(0)

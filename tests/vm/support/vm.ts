@@ -24,7 +24,9 @@ function until(what: string, run: () => Promise<string>): Promise<string> {
 export async function untilHealthy({ router }: Lab): Promise<void> {
   await until('healthy containers', async () => {
     const said = await router.execOk(['docker', 'ps', '--format', '{{.Names}} {{.Status}}'])
-    const sick = CONTAINERS.filter((name) => !new RegExp(`^sekisho-${name}-1 Up .*\\(healthy\\)$`, 'm').test(said))
+    const sick = CONTAINERS.filter(
+      (name) => !new RegExp(`^sekisho-${name}-1 Up .*\\(healthy\\)$`, 'm').test(said),
+    )
     if (sick.length > 0) throw new Error(`not healthy: ${sick.join(' ')}`)
     return said
   })
