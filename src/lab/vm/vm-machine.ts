@@ -120,7 +120,7 @@ export class VmMachine extends VmHost {
 }
 
 /** The far end of a cable sees that the machine is off, where no other machine is between. */
-const CARRIER_GOES = '[ "$(readlink "/sys/class/net/$1/master")" != "../$2" ] || ip link set "$1" down'
+const CARRIER_GOES = 'ip -o link show dev "$1" | grep -qF " master $2 " && ip link set dev "$1" down || :'
 
 /** The tap that a port of the router's virtual machine is. */
 export function tapOf(port: string): string {
