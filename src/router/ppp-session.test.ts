@@ -9,7 +9,7 @@ function words(text: string): string | undefined {
 
 test('a session that is up says what the provider gave', () => {
   const text =
-    'state=up\nlocal=203.0.113.7\npeer=203.0.113.1\ndns=192.0.2.53 \nconcentrator=02:00:5E:20:00:01\nsince=1790000000\n'
+    'state=up\nlocal=203.0.113.7\npeer=203.0.113.1\ndns=192.0.2.53 192.0.2.53\nconcentrator=02:00:5E:20:00:01\nsince=1790000000\n'
   expect(parsePppSession(text)).toEqual({
     state: 'up',
     since: '2026-09-21T14:13:20.000Z',

@@ -74,7 +74,7 @@ export function parsePppSession(text: string): PppSession | undefined {
     ...(since !== undefined && { since: new Date(since * 1000).toISOString() }),
     ...(local !== undefined && { local }),
     ...(peer !== undefined && { peer }),
-    dns: (values.get('dns') ?? '').split(' ').filter((word) => isIP(word) !== 0),
+    dns: [...new Set((values.get('dns') ?? '').split(' ').filter((word) => isIP(word) !== 0))],
     ...(concentrator !== undefined && { concentrator: concentrator.toLowerCase() }),
     ...(exit !== undefined && { problem: problemOf(exit) }),
     failures: count('failures') ?? 0,

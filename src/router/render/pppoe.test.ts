@@ -108,7 +108,7 @@ function pppdWords(options: string): string[] {
 
 describe('the loop', () => {
   /** Runs pppoe.sh with a pppd, a port and a clock of ours until it has tried `codes` in turn; returns what it did. */
-  function tries(codes: readonly number[], passwordFile = join(scratch, 'password')): string {
+  function tries(codes: readonly number[], passwordFile = join(scratch, 'password'), words = ''): string {
     const bin = join(scratch, 'bin')
     const port = join(scratch, 'wan0')
     for (const folder of [bin, port, join(scratch, 'run')]) mkdirSync(folder, { recursive: true })
@@ -121,6 +121,7 @@ describe('the loop', () => {
       `#!/bin/sh
 printf 'password ' >>${log}; cat >>${log}; printf '\\n' >>${log}
 code=$(head -n 1 ${scratch}/codes); sed -i 1d ${scratch}/codes
+echo '${words}'
 [ "$code" != 0 ] || printf 'state=up\\n' >${scratch}/run/session
 exit "$code"
 `,
@@ -162,6 +163,12 @@ grep -q . ${scratch}/codes || kill "$PPID"
     expect(did.match(/next try in \d+ s/g)).toEqual(
       [1, 2, 4, 80, 160, 30].map((pause) => `next try in ${pause} s`),
     )
+  })
+
+  test('knows a refusal by what pppd says, however it ends', () => {
+    writeFileSync(join(scratch, 'password'), 'secret')
+    const did = tries([16, 16], undefined, 'CHAP authentication failed: who are you?')
+    expect(did.match(/exit=\d+ failures=\d+/g)).toEqual(['exit=19 failures=1', 'exit=19 failures=2'])
   })
 
   test('a short session is a failure too', () => {

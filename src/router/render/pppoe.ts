@@ -40,9 +40,7 @@ function word(text: string): string {
 
 function pppdOptions({ device, member, mtu, ipv6 }: Router['wan'], config: Pppoe): string {
   const { username, service_name, ac_name, lcp_echo_secs, lcp_echo_failures } = config
-  return `${generatedHeader('core')}# syslog alone: the journal would have each line twice.
-nolog
-plugin pppoe.so
+  return `${generatedHeader('core')}plugin pppoe.so
 plugin passwordfd.so
 nic-${member.device}
 ifname ${device}
@@ -89,6 +87,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 port=${shellQuote(port)}
 secret=${shellQuote(passwordFile)}
 session=${PPP_SESSION}
+said=${PPP_RUN}/said
 
 # What the agent and "sekisho status" read; up.sh writes it while the session is up.
 tell() {
@@ -117,8 +116,10 @@ while :; do
   began=$(seconds)
   if [ -n "$password" ]; then
     # By a pipe: neither a list of processes nor a file shows it, and no sign in it means anything.
-    printf %s "$password" | pppd file ${PATHS.current}/${FILES.options} passwordfd 0
+    printf %s "$password" | pppd file ${PATHS.current}/${FILES.options} passwordfd 0 >"$said" 2>&1
     code=$?
+    # A provider that hangs up at once hides the reason.
+    if grep -qE '^(CHAP|PAP|EAP)\\b.*authentication fail' "$said"; then code=19; fi
   else
     echo "sekisho: $secret is missing or its first line is empty"
     code=password-file
@@ -169,7 +170,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 ExecStart=/bin/sh ${PATHS.current}/${FILES.loop}
-ExecStopPost=/bin/rm -f ${PPP_SESSION}
+ExecStopPost=/bin/rm -f ${PPP_SESSION} ${PPP_RUN}/said
 Restart=always
 RestartSec=2
 TimeoutStopSec=15

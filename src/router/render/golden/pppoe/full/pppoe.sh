@@ -4,6 +4,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 port='wan0.7'
 secret='/etc/sekisho/it'\''s here'
 session=/run/sekisho/ppp/session
+said=/run/sekisho/ppp/said
 
 # What the agent and "sekisho status" read; up.sh writes it while the session is up.
 tell() {
@@ -32,8 +33,10 @@ while :; do
   began=$(seconds)
   if [ -n "$password" ]; then
     # By a pipe: neither a list of processes nor a file shows it, and no sign in it means anything.
-    printf %s "$password" | pppd file /etc/sekisho/current/pppoe.options passwordfd 0
+    printf %s "$password" | pppd file /etc/sekisho/current/pppoe.options passwordfd 0 >"$said" 2>&1
     code=$?
+    # A provider that hangs up at once hides the reason.
+    if grep -qE '^(CHAP|PAP|EAP)\b.*authentication fail' "$said"; then code=19; fi
   else
     echo "sekisho: $secret is missing or its first line is empty"
     code=password-file
