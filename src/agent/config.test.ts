@@ -86,6 +86,8 @@ describe('agent.json', () => {
     const { wan } = NFT_CASES.pppoe.router
     expect(parseAgentConfig(renderAgent(sampleRouter({ wan }), [])).wan).toEqual({
       device: 'ppp-wan',
+      mode: 'pppoe',
+      watchdog: true,
       session: '/run/sekisho/ppp/session',
     })
   })

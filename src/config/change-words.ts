@@ -1,5 +1,5 @@
 import { printable } from '../lib/printable.ts'
-import type { FirewallConfig, NetworkConfig, PortRange, WanConfig } from './schema.ts'
+import type { Check, FirewallConfig, NetworkConfig, PortRange, WanConfig } from './schema.ts'
 
 /*
  * Parts of a router.yaml in words, as one would say them; `changes.ts` makes sentences of them.
@@ -71,6 +71,7 @@ function whyWords(why: string | undefined): string {
 type Forward = FirewallConfig['forwards'][number]
 type Pinhole = FirewallConfig['pinholes'][number]
 type Allow = FirewallConfig['allow'][number]
+type Deny = FirewallConfig['deny'][number]
 type Reservation = NonNullable<NetworkConfig['dhcp']>['reservations'][number]
 
 /** "port 443 of the WAN", "UDP ports 6000-6010 of the WAN from 192.0.2.0/24". */
@@ -102,8 +103,23 @@ function portsWords(ports: readonly PortRange[]): string {
 
 /** "guest may reach home: tcp port 80 (printer)". */
 export function allowWords(allow: Allow): string {
-  const { from, to, protocol, ports, source, destination, why } = allow
-  const ends = `${from}${source === undefined ? '' : ` (${source})`} may reach ${to}${destination === undefined ? '' : ` (${destination})`}`
+  return ruleWords(allow, 'may reach')
+}
+
+/** "home (laptop) may not reach wan: tcp port 25 (no mail)". */
+export function denyWords({ to = 'anything', ...deny }: Deny): string {
+  return ruleWords({ ...deny, to }, 'may not reach')
+}
+
+/** "check: guest is blocked from home: everything". */
+export function checkWords({ expect, ...check }: Check): string {
+  return `check: ${ruleWords(check, expect === 'reached' ? 'reaches' : 'is blocked from')}`
+}
+
+type Rule = Pick<Allow, 'from' | 'to' | 'protocol' | 'ports' | 'source' | 'destination' | 'why'>
+
+function ruleWords({ from, to, protocol, ports, source, destination, why }: Rule, verb: string): string {
+  const ends = `${from}${source === undefined ? '' : ` (${source})`} ${verb} ${to}${destination === undefined ? '' : ` (${destination})`}`
   const what = protocol === 'any' ? 'everything' : `${protocol}${ports ? ` ${portsWords(ports)}` : ''}`
   return `${printable(ends)}: ${what}${whyWords(why)}`
 }
@@ -127,6 +143,6 @@ export function dhcpWords({ pools, reservations }: NonNullable<NetworkConfig['dh
 
 /** "DHCP on wan0", "192.0.2.2/29 on wan0". */
 export function wanWords(wan: WanConfig): string {
-  const how = wan.mode === 'static' ? wan.address : wan.mode.toUpperCase()
+  const how = { static: 'address' in wan ? wan.address : '', dhcp: 'DHCP', pppoe: 'PPPoE' }[wan.mode]
   return `${how} on ${wan.interface}${wan.vlan === undefined ? '' : `.${wan.vlan}`}`
 }

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { printable } from '../lib/printable.ts'
 import {
   allowWords,
+  checkWords,
+  denyWords,
   dhcpWords,
   forwardPort,
   forwardTarget,
@@ -36,10 +38,17 @@ type Tree = Readonly<Record<string, unknown>>
  * above all, are named as the file names them.
  */
 export function configChanges(before: RouterConfig | undefined, after: RouterConfig): readonly Change[] {
-  const { wan, networks, firewall, modules, ...rest } = after
+  const { wan, networks, firewall, checks, modules, ...rest } = after
   // What every file has without a word about it is no news.
   const was: Partial<RouterConfig> = before ?? { version: after.version, generations: after.generations }
-  const { wan: wanWas, networks: networksWere, firewall: firewallWas, modules: modulesWere, ...restWas } = was
+  const {
+    wan: wanWas,
+    networks: networksWere,
+    firewall: firewallWas,
+    checks: checksWere,
+    modules: modulesWere,
+    ...restWas
+  } = was
   return [
     ...values([], restWas, rest, ''),
     ...(wanWas === undefined
@@ -47,6 +56,15 @@ export function configChanges(before: RouterConfig | undefined, after: RouterCon
       : values(['wan'], tree(wanWas), tree(wan), 'WAN: ')),
     ...networkChanges(networksWere ?? {}, networks),
     ...firewallChanges(firewallWas, firewall),
+    ...listed({
+      path: ['checks'],
+      before: checksWere ?? [],
+      after: checks,
+      name: (check) => checkWords({ ...check, why: '' }),
+      words: checkWords,
+      changed: (was, is) => `${checkWords(is)}, with another comment than "${was.why ?? ''}"`,
+      order: 'checks',
+    }),
     ...moduleChanges(modulesWere ?? {}, modules),
   ]
 }
@@ -184,8 +202,14 @@ function reservationChanges(network: string, before: Dhcp, after: Dhcp): Change[
 }
 
 function firewallChanges(before: FirewallConfig | undefined, after: FirewallConfig): Change[] {
-  const { allow, forwards, pinholes, ...rest } = after
-  const { allow: allowWas, forwards: forwardsWere, pinholes: pinholesWere, ...restWas } = before ?? {}
+  const { allow, deny, forwards, pinholes, ...rest } = after
+  const {
+    allow: allowWas,
+    deny: denyWas,
+    forwards: forwardsWere,
+    pinholes: pinholesWere,
+    ...restWas
+  } = before ?? {}
   return [
     ...listed({
       path: ['firewall', 'allow'],
@@ -195,6 +219,15 @@ function firewallChanges(before: FirewallConfig | undefined, after: FirewallConf
       words: allowWords,
       changed: (was, is) => `${allowWords(is)}, with another comment than "${was.why ?? ''}"`,
       order: 'firewall.allow',
+    }),
+    ...listed({
+      path: ['firewall', 'deny'],
+      before: denyWas ?? [],
+      after: deny,
+      name: (rule) => denyWords({ ...rule, why: '' }),
+      words: denyWords,
+      changed: (was, is) => `${denyWords(is)}, with another comment than "${was.why ?? ''}"`,
+      order: 'firewall.deny',
     }),
     ...listed({
       path: ['firewall', 'forwards'],

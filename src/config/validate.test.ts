@@ -210,7 +210,7 @@ modules: { "ケア": {}, keaa: {} }
       '3:81 wan.password_file: "secret" is not an absolute path',
     ])
     expect(found(file({ networks: '  home: { interfaces: [ppp-wan], address: 10.0.0.1/24 }' }))).toEqual([
-      '5:25 networks.home.interfaces.0: ppp-wan is no network port',
+      '5:24 networks.home.interfaces.0: ppp-wan is no network port',
     ])
   })
 

@@ -79,7 +79,7 @@ it('starts a session, builds it anew for new options, and leaves nothing of it',
 
   const second = await applied(fake, { ...PPPOE, lcp_echo_secs: 5 })
   expect(second).toContain('restarts sekisho-pppoe.service')
-  expect(second).toContain('The WAN reconnects, within some seconds')
+  expect(second).toContain('the WAN reconnects, which takes some seconds')
 
   const third = await applied(fake, { mode: 'dhcp' })
   expect(third).toContain('stops sekisho-pppoe.service')

@@ -117,7 +117,8 @@ describe("the README's own module", () => {
 
   test('loads by its path, opens what it says and nothing from the WAN', async () => {
     cpSync(join(ROOT, 'examples/modules/hello'), join(folder, 'modules/hello'), { recursive: true })
-    const [first = '', modules = ''] = blocks(readme, 'yaml')
+    const [first = '', ...others] = blocks(readme, 'yaml')
+    const modules = others.find((block) => block.startsWith('modules:')) ?? ''
     expect(await load(first)).toMatchObject({ ok: true })
     const text = whole(modules)
     expect(sekisho(text, 'show', '-f', 'FILE', 'modules/hello/greeting.txt')).toBe('good morning\n')
