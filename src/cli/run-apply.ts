@@ -81,9 +81,17 @@ export async function runApply(options: RunApplyOptions): Promise<number> {
   if (!result.ok || !result.waiting) {
     const notes = result.ok && result.changed ? ((await options.onConfirmed?.(result.plan.to)) ?? []) : []
     report(result, flags, notes)
+    endSoon()
     return result.ok ? 0 : 1
   }
-  return waitAndReport(options, result.plan, token, interrupts)
+  const code = await waitAndReport(options, result.plan, token, interrupts)
+  endSoon()
+  return code
+}
+
+/** All is done and said: whatever a child or a socket may still hold open, nobody waits for it. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), 2000).unref()
 }
 
 async function waitAndReport(

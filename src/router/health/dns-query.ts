@@ -44,18 +44,23 @@ export function queryDns(
   return new Promise((resolve) => {
     const id = randomInt(0x1_0000)
     const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4')
+    let open = true
     const end = (saw: string | undefined) => {
+      if (!open) return
+      open = false
       clearTimeout(timer)
       socket.close()
       resolve(saw)
     }
     const timer = setTimeout(() => end('no answer'), timeoutMs)
-    socket.once('error', (error) => end(error.message))
+    socket.on('error', (error) => end(error.message))
     socket.on('message', (message) => {
       const saw = judgeAnswer(id, message, expected)
       if (saw !== 'other') end(saw)
     })
-    // Connected, a refusal (ICMP port unreachable) is heard at once.
-    socket.connect(port, server, () => socket.send(encodeQuery(id, name)))
+    // Connected, a refusal (ICMP port unreachable) is heard at once. On a busy machine the time may be over by then.
+    socket.connect(port, server, () => {
+      if (open) socket.send(encodeQuery(id, name))
+    })
   })
 }
