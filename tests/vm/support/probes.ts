@@ -13,7 +13,6 @@ import { type Frame, sendFrames } from './frames.ts'
 const STRANGER = { v4: '203.0.113.66', v6: '2001:db8:80::66' } as const
 /** Where the laptop's own packets go. */
 const SERVER = { v4: '203.0.113.81', v6: '2001:db8:80::81' } as const
-const PORT = 40404
 /** A client that only ever asks for an address and takes none. */
 const ASKER = '02:00:5e:77:00:01'
 
@@ -24,13 +23,15 @@ export interface BootReport {
   readonly rounds: number
   /** Packets of the laptop that reached the Internet translated: the way is open when it should be. */
   readonly translated: number
-  /** When the laptop first heard each of these, in milliseconds since the epoch; undefined when never. */
-  readonly first: Readonly<Record<'ping' | 'dhcp' | 'dns', number | undefined>>
+  /** When the laptop first heard an answer after a moment, in milliseconds since the epoch; undefined when never. */
+  first(what: 'ping' | 'dhcp' | 'dns', after: number): number | undefined
 }
 
 /** Begins all probes, which go on whatever happens to the router; what came of them is known at the end. */
 export async function startProbes(lab: Lab): Promise<() => Promise<BootReport>> {
   const { isp, laptop, guest1, router } = lab
+  // Another each time: a connection that an earlier probe got through is known, and may go on.
+  const sourcePort = 40_000 + Math.floor(Math.random() * 9000)
   const wanMac = ROUTER_CABLES[0].near.mac
   const homeMac = (await addressesOf(router, 'br-home')).mac
   const guestMac = (await addressesOf(router, 'lan1')).mac
@@ -43,16 +44,16 @@ export async function startProbes(lab: Lab): Promise<() => Promise<BootReport>> 
       : ['IP', { src: STRANGER.v4, dst }]
     const ether: Frame[number] = ['Ether', { src: WAN_GATEWAY_MAC, dst: wanMac }]
     return [
-      [ether, ip, ['UDP', { sport: PORT, dport: PORT }], ['Raw', { load: 'probe' }]],
-      [ether, ip, ['UDP', { sport: PORT, dport: 53 }], ['DNS', { name: 'gate.home.arpa' }]],
-      [ether, ip, ['TCP', { sport: PORT, dport: 22, flags: 'S' }]],
-      [ether, ip, ['TCP', { sport: PORT, dport: 80, flags: 'S' }]],
+      [ether, ip, ['UDP', { sport: sourcePort, dport: sourcePort }], ['Raw', { load: 'probe' }]],
+      [ether, ip, ['UDP', { sport: sourcePort, dport: 53 }], ['DNS', { name: 'gate.home.arpa' }]],
+      [ether, ip, ['TCP', { sport: sourcePort, dport: 22, flags: 'S' }]],
+      [ether, ip, ['TCP', { sport: sourcePort, dport: 80, flags: 'S' }]],
     ]
   }
   const out = (from: Addresses, src: string, dst: string, to: string): Frame => [
     ['Ether', { src: from.mac, dst: to }],
     src.includes(':') ? ['IPv6', { src, dst }] : ['IP', { src, dst }],
-    ['UDP', { sport: PORT, dport: PORT }],
+    ['UDP', { sport: sourcePort, dport: sourcePort }],
     ['Raw', { load: 'probe' }],
   ]
   const fromIsp = [a.v4, a.gua, a.ula, b.v4, b.gua, home.v4, home.gua, WAN.router4].flatMap(inbound)
@@ -67,7 +68,7 @@ export async function startProbes(lab: Lab): Promise<() => Promise<BootReport>> 
     [
       ['Ether', { src: a.mac, dst: homeMac }],
       ['IP', { src: a.v4, dst: home.v4 }],
-      ['UDP', { sport: PORT, dport: 53 }],
+      ['UDP', { sport: sourcePort, dport: 53 }],
       ['DNS', { name: 'gate.home.arpa' }],
     ],
     [
@@ -85,7 +86,7 @@ export async function startProbes(lab: Lab): Promise<() => Promise<BootReport>> 
   const captures = {
     inside: await laptop.capture(
       'eth0',
-      `${stranger} or (udp dst port ${PORT} and dst host ${a.v4} and src host ${b.v4}) or (ip6 dst host ${a.gua} and ip6 src host ${b.gua})`,
+      `${stranger} or (udp dst port ${sourcePort} and dst host ${a.v4} and src host ${b.v4}) or (ip6 dst host ${a.gua} and ip6 src host ${b.gua})`,
     ),
     guest: await guest1.capture('eth0', stranger),
     answers: await isp.capture(cable, `ether src ${wanMac} and ${stranger}`),
@@ -97,7 +98,7 @@ export async function startProbes(lab: Lab): Promise<() => Promise<BootReport>> 
     ),
     translated: await isp.capture(
       cable,
-      `ether src ${wanMac} and src host ${WAN.router4} and dst host ${SERVER.v4} and udp dst port ${PORT}`,
+      `ether src ${wanMac} and src host ${WAN.router4} and dst host ${SERVER.v4} and udp dst port ${sourcePort}`,
     ),
   }
   const answersHere = `ether src ${homeMac} and (icmp[icmptype] = icmp-echoreply or udp src port 53 or udp src port 67)`
@@ -118,10 +119,7 @@ export async function startProbes(lab: Lab): Promise<() => Promise<BootReport>> 
       captures.translated.stop(),
     ])
     const lines = (await heard.stop()).split('\n')
-    const when = (pattern: RegExp) => {
-      const line = lines.find((text) => pattern.test(text))
-      return line === undefined ? undefined : Number.parseFloat(line) * 1000
-    }
+    const patterns = { ping: /echo reply/, dns: /\.53 > /, dhcp: /\.67 > / }
     const named = (what: string, lines: readonly string[]) => lines.map((line) => `${what}: ${line}`)
     return {
       leaks: [
@@ -132,7 +130,11 @@ export async function startProbes(lab: Lab): Promise<() => Promise<BootReport>> 
       ],
       rounds: Math.min(...rounds),
       translated: translated.length,
-      first: { ping: when(/echo reply/), dns: when(/\.53 > /), dhcp: when(/\.67 > /) },
+      first: (what, after) =>
+        lines
+          .filter((line) => patterns[what].test(line))
+          .map((line) => Number.parseFloat(line) * 1000)
+          .find((at) => at > after),
     }
   }
 }
