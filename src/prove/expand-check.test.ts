@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { HOME, sampleRouter } from '../../tests/sample-router.ts'
 import type { Check } from '../config/schema.ts'
 import { validate } from '../config/validate.ts'
-import type { DesiredState } from '../router/desired.ts'
+import { NOTHING } from '../router/desired.ts'
 import type { Firewall } from '../router/model.ts'
 import { normalise } from '../router/normalise.ts'
 import { type Subject, stageOf } from './candidate.ts'
@@ -16,16 +16,6 @@ const MODULES = ['unbound', 'kea', 'chrony', 'recorder', 'watch'].map((name) => 
   name,
   config: z.looseObject({}),
 }))
-
-const NOTHING: DesiredState = {
-  files: [],
-  units: [],
-  volumes: [],
-  images: [],
-  services: [],
-  checks: [],
-  restarts: [],
-}
 
 function packetsOf(
   check: Omit<Check, 'why'>,

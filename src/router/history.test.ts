@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FakeMachine } from '../../tests/fake-machine.ts'
 import { describeHistory } from './describe-history.ts'
-import type { DesiredState } from './desired.ts'
+import { NOTHING } from './desired.ts'
 import { readGeneration, writeGeneration } from './generation.ts'
 import { type HistoryEntry, listHistory } from './history.ts'
 import { authorOf, readMeta, summaryOf } from './meta.ts'
@@ -17,21 +17,11 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(fake.root, { recursive: true, force: true }))
 
-const EMPTY: DesiredState = {
-  files: [],
-  units: [],
-  volumes: [],
-  images: [],
-  services: [],
-  checks: [],
-  restarts: [],
-}
-
 describe('generations', () => {
   it('say when they were made, by whom and what they change', async () => {
     const before = Date.now()
     const meta = { author: 'alice', summary: ['+ module kea', '- module dns'] }
-    await writeGeneration(fake.host, 1, EMPTY, 'version: 1\n', undefined, meta)
+    await writeGeneration(fake.host, 1, NOTHING, 'version: 1\n', undefined, meta)
     expect(await readMeta(fake.host, 1)).toMatchObject({ version: 1, ...meta })
     expect((await readGeneration(fake.host, 1))?.source).toBe('version: 1\n')
     await fake.host.symlink('generations/1', '/etc/sekisho/current')
@@ -41,7 +31,7 @@ describe('generations', () => {
   })
 
   it('are listed the newest first, those too that say nothing or nonsense', async () => {
-    for (const number of [1, 2, 3, 10]) await writeGeneration(fake.host, number, EMPTY, '', undefined)
+    for (const number of [1, 2, 3, 10]) await writeGeneration(fake.host, number, NOTHING, '', undefined)
     fake.delete('/etc/sekisho/generations/1/meta.json')
     fake.put('/etc/sekisho/generations/2/meta.json', '{"version": 1, "author": 7}')
     fake.put('/etc/sekisho/generations/3/meta.json', '{')
