@@ -47,10 +47,9 @@ export async function routerParts(
     try {
       const lab = await upInContainer({ places, bare: true, onProgress })
       // With Debian 13's kernel there is cgroup v2 only, and containers are made for it.
-      await lab.router.writeFile(DOCKER_CONFIG, '{ "default-cgroupns-mode": "private" }\n')
-      await lab.router.execOk(['systemctl', 'restart', 'docker'])
+      await lab.router.writeFile(DOCKER_DROP_IN, privateGroups)
+      await lab.router.execOk(['sh', '-c', 'systemctl daemon-reload && systemctl restart docker'])
       await upInContainer({ places, bare: false, onProgress })
-      await lab.router.execOk(['rm', DOCKER_CONFIG])
       const zones = await lab.isp.execOk(['sh', '-c', 'tar -C /srv/dns -c . | base64'])
       await writeFile(join(work, 'zones.tar'), Buffer.from(zones, 'base64'))
       await lab.router.execOk(['systemctl', 'poweroff', '--no-block'])
@@ -71,7 +70,12 @@ export async function routerParts(
   return { kernel, disk: join(entry, 'disk.qcow2'), zones: join(entry, 'zones.tar') }
 }
 
-const DOCKER_CONFIG = '/etc/docker/daemon.json'
+/** In /run, which is no part of the disk. */
+const DOCKER_DROP_IN = '/run/systemd/system/docker.service.d/lab.conf'
+const privateGroups = `[Service]
+ExecStart=
+ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock --default-cgroupns-mode=private
+`
 
 async function ensureEmulator(onProgress: Progress): Promise<void> {
   if (process.arch !== 'x64')
