@@ -11,11 +11,12 @@ export const FORWARDING_SYSCTLS = {
 } as const
 
 /**
- * Text of a modules-load.d file: the net.netfilter keys exist only once the module is there, and
- * systemd-sysctl.service starts after systemd-modules-load.service.
+ * Text of a modules-load.d file: the net.netfilter and net.bridge keys exist only once their module is there, and
+ * systemd-sysctl.service starts after systemd-modules-load.service. Docker would load br_netfilter later, with its
+ * keys as the kernel has them.
  */
 export function renderModulesLoad({ wan }: Router): string {
-  return `${generatedHeader('core')}nf_conntrack\n${wan.config.mode === 'pppoe' ? 'pppoe\n' : ''}`
+  return `${generatedHeader('core')}nf_conntrack\nbr_netfilter\n${wan.config.mode === 'pppoe' ? 'pppoe\n' : ''}`
 }
 
 interface Setting {
@@ -56,7 +57,7 @@ it. Martians are counted by the table; the kernel's log lines would only fill th
 flows. With 1, which br_netfilter brings along and Docker loads it, the kernel bridges a frame whose translated
 target is on the same bridge: a host would not reach itself by a port forward; and a reset refuses a translated
 flow in the wrong name. Docker sets 1 itself for those who switch its inter-container traffic off. ("-": the keys
-come with the module, and udev sets them when that is loaded later.)`,
+come with the module, which a container has none of.)`,
     settings: [
       { key: 'net.bridge.bridge-nf-call-iptables', value: 0, optional: true },
       { key: 'net.bridge.bridge-nf-call-ip6tables', value: 0, optional: true },
