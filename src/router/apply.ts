@@ -137,14 +137,14 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     if (fresh) {
       const findings = await runChecks(host, desired, planned, textsOf(inventory.current), onProgress)
       if (findings.length > 0) {
-        await discard(host, planned.to)
+        await discard(options, planned.to)
         return refuse('check', 'the new configuration was refused; nothing was changed', findings)
       }
     }
     wanted = await whatWorks(options, inventory)
     guard = await startGuard(options, planned, inventory, steps)
   } catch (error) {
-    if (fresh) await discard(host, planned.to)
+    if (fresh) await discard(options, planned.to)
     await disarm(host).catch(() => {})
     return refuse('write', messageOf(error), detailsOf(error))
   }
@@ -171,7 +171,7 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
       onProgress,
     )
     await setConfirmed(host, inventory.confirmed)
-    if (fresh && unrestored.length === 0) await discard(host, planned.to)
+    if (fresh && unrestored.length === 0) await discard(options, planned.to)
     await guard.ends().catch(() => {})
     return {
       ok: false,
@@ -300,9 +300,11 @@ async function setConfirmed(host: Host, confirmed: number | undefined): Promise<
   else await host.symlink(generationTarget(confirmed), PATHS.confirmed)
 }
 
-async function discard(host: Host, number: number): Promise<void> {
+/** Takes a generation away that was never in use, and what it alone held. */
+async function discard({ host, budget }: ApplyOptions, number: number): Promise<void> {
   await host.removeTree(generationPath(number)).catch(() => {})
   await host.removeEmpty(PATHS.generations).catch(() => {})
+  await budget?.onDropped?.([number]).catch(() => {})
 }
 
 /** A unit that started and died at once is a failure that only shows now. */
