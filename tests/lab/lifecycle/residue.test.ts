@@ -186,7 +186,8 @@ describe('every option that the lab can have', () => {
     async (group) => {
       const edits = OPTION_EDITS.filter((edit) => edit.group === group)
       const before = everything(await machineState(lab.router))
-      await applyYaml(lab, withEdits(await baselineYaml(lab), edits))
+      // A WAN on a port where there is no provider does not work, and would be undone.
+      await applyYaml(lab, withEdits(await baselineYaml(lab), edits), ['--no-health'])
       const during = everything(await machineState(lab.router))
       for (const part of ['files', 'generation', 'addresses', 'links', 'routes'] as const)
         expect(during[part], part).not.toEqual(before[part])

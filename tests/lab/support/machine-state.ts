@@ -120,7 +120,11 @@ export async function machineState(router: Host): Promise<MachineState> {
       .filter((line) => !FLEETING.test(line))
       .map((line) => line.replaceAll(/ expires \d+sec| nhid \d+/g, '').trim())
       .sort(),
-    sockets: [...new Set(sockets)].filter((line) => !/:(3[2-9]|[4-6]\d)\d{3}$/.test(line)).sort(),
+    sockets: [...new Set(sockets)]
+      .filter((line) => !/:(3[2-9]|[4-6]\d)\d{3}$/.test(line))
+      // networkd's DHCPv6 client has the link-local address that was there first, another program's too.
+      .map((line) => line.replace(/\[fe80:[^\]]*\](%\S+:546)$/, '[fe80::]$1'))
+      .sort(),
   }
 }
 

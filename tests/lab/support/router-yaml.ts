@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import type { Lab } from '../../../src/lab/lab.ts'
 
 /** Applies this router.yaml on the lab's router; throws with all that apply said when it does not succeed. */
-export async function applyYaml(lab: Lab, text: string): Promise<string> {
+export async function applyYaml(lab: Lab, text: string, options: readonly string[] = []): Promise<string> {
   await lab.writeRouterYaml(text)
-  const { code, stdout, stderr } = await lab.apply()
+  const { code, stdout, stderr } = await lab.apply(options)
   if (code !== 0) throw new Error(`sekisho apply ended with code ${code}:\n${stdout}${stderr}`)
   return stdout
 }
