@@ -79,22 +79,26 @@ describe('explain, on the live rules', () => {
   }
 
   test('guest1 does not reach the laptop, but at the port that was allowed', async () => {
-    expect(await explain('guest1', 'laptop', 'tcp', '80')).toMatchObject({
-      code: 4,
-      answers: [
-        {
-          verdict: 'blocked',
-          answered: true,
-          from: 'guest',
-          to: 'home',
-          decidedBy: { chain: 'forward_guest', module: 'core', reason: 'everything else' },
-        },
-      ],
-    })
-    expect(await explain('guest1', 'laptop', 'tcp', '9100')).toMatchObject({
-      code: 0,
-      answers: [{ verdict: 'passes', decidedBy: { module: 'firewall.allow', reason: 'printer' } }],
-    })
+    // Over IPv4, and over IPv6 once both are known by such an address too.
+    const closed = await explain('guest1', 'laptop', 'tcp', '80')
+    expect(closed.code).toBe(4)
+    expect(closed.answers.length).toBeGreaterThan(0)
+    for (const answer of closed.answers)
+      expect(answer).toMatchObject({
+        verdict: 'blocked',
+        answered: true,
+        from: 'guest',
+        to: 'home',
+        decidedBy: { chain: 'forward_guest', module: 'core', reason: 'everything else' },
+      })
+    const open = await explain('guest1', 'laptop', 'tcp', '9100')
+    expect(open.code).toBe(0)
+    expect(open.answers).toHaveLength(closed.answers.length)
+    for (const answer of open.answers)
+      expect(answer).toMatchObject({
+        verdict: 'passes',
+        decidedBy: { module: 'firewall.allow', reason: 'printer' },
+      })
   })
 
   test('the laptop reaches a server, translated over IPv4', async () => {

@@ -36,10 +36,9 @@ test('who: a page just fetched is known by device, time and bytes, while its con
   const begun = Date.now()
   for (const version of ['-4', '-6']) await laptop.execOk(['curl', version, '-sf', 'http://www.example.org/'])
   const answers = await ask<Who>('who', 'www.example.org', '--since', new Date(begun).toISOString())
-  expect(answers.map(({ device }) => device)).toEqual(['laptop'])
-  const [who] = answers
+  // Earlier connections that are still known may have their first record now, others' too.
+  const who = answers.find(({ device }) => device === 'laptop')
   expect(who?.asked).toBeGreaterThanOrEqual(2)
-  // Earlier ones that are still known may have their first record now.
   expect(who?.connections).toBeGreaterThanOrEqual(2)
   // Packets' headers and the page: a few hundred bytes each way.
   expect(who?.down).toBeGreaterThan(400)

@@ -65,8 +65,11 @@ docker volume ls --quiet
 /** The numbers of generations grow whatever they hold. */
 const GENERATION = /^(\/etc\/sekisho\/(?:current|confirmed) l .* )generations\/\d+$/
 
-/** networkd makes the route of the delegated prefix when it gets it, and drops it when any link is reconfigured. */
-const FLEETING = /^unreachable .* proto dhcp /
+/**
+ * networkd makes the route of the delegated prefix when it gets it, and drops it when any link is reconfigured; the
+ * agent has one there meanwhile.
+ */
+const FLEETING = /^unreachable .* (proto dhcp|proto static metric 4096) /
 
 /** Looks at the whole machine, once its addresses are settled; some seconds. */
 export async function machineState(router: Host): Promise<MachineState> {
