@@ -5,10 +5,10 @@ import { runTests } from '../testing/run.ts'
 export function testCommand(): Command {
   return new Command('test')
     .description(
-      'run the tests: all of them, or the parts named (lint, unit, parts, lab, or part of a file name)',
+      'run the tests: all of them, or the parts named (lint, unit, parts, lab, vm, or part of a file name)',
     )
     .argument('[name...]')
-    .option('--full', 'with the large counts: many restarts, applies and boots')
+    .option('--full', 'with the virtual machine, and the large counts: many restarts, applies and boots')
     .action(async (names: string[], options: { full?: boolean }) => {
       process.exitCode = await runTests({ names, full: options.full === true })
     })

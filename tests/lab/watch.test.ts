@@ -11,6 +11,10 @@ let lab: Lab
 beforeAll(async () => {
   lab = await openLab()
   await baseline(lab)
+  // A prefix comes some seconds after the link that brings it.
+  await expect
+    .poll(() => lab.laptop.exec(['curl', '-6sf', '-m', '2', 'http://www.example.org/']), { timeout: 30_000 })
+    .toMatchObject({ code: 0 })
 })
 
 async function ask<T = Record<string, unknown>>(...args: string[]): Promise<T[]> {
