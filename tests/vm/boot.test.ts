@@ -106,11 +106,11 @@ describe('a boot', () => {
       expect(leaks.some((line) => line.startsWith(what))).toBe(true)
   })
 
-  test('with no WAN: leases and names of its own come, and the WAN when it is there', {
+  test('with a dead WAN: leases and names of its own come, and the WAN when it is there', {
     timeout: 3 * PATIENCE_MS,
   }, async () => {
-    await lab.unplug('isp')
-    onTestFinished(() => lab.plug('isp'))
+    await lab.isp.setFault('line')
+    onTestFinished(() => lab.isp.setFault(undefined))
     const report = await bootUnderFire({ how: 'power-cut' }, async () => {
       await untilHealthy(lab)
       await lab.renew('laptop')
@@ -120,7 +120,7 @@ describe('a boot', () => {
           timeout: PATIENCE_MS,
         })
         .toMatchObject({ code: 0, stdout: expect.stringContaining('10.0.0.1') })
-      await lab.plug('isp')
+      await lab.isp.setFault(undefined)
       await untilPage(lab)
     })
     expect(report.leaks).toEqual([])
@@ -154,4 +154,4 @@ sync`)
   })
 })
 
-afterAll(() => lab?.plug('isp'))
+afterAll(() => lab?.isp.setFault(undefined))
