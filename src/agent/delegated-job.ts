@@ -7,6 +7,10 @@ import { delegatedPrefixes, rejected, toText } from './delegated-prefix.ts'
 const METRIC = 4096
 /** networkd is asked at least this often, in case a lease ended without a change of routes. */
 const ASK_EVERY_MS = 60_000
+/** And this often while there is no route of ours: networkd's may have come and gone between two looks. */
+const ASK_WITHOUT_MS = 5000
+/** A client that begins anew has no lease for some seconds; the route stays so long. */
+const PATIENCE_MS = 60_000
 
 /**
  * Keeps an unreachable route for each delegated prefix (RFC 7084 section 4.3, WPD-5): without it, what goes to a
@@ -17,6 +21,8 @@ export class DelegatedJob {
   readonly #device: string
   #seen: string | undefined
   #askedAt = Number.NEGATIVE_INFINITY
+  /** Since when networkd knows of no prefix though there is a route of ours. */
+  #emptySince: number | undefined
 
   constructor(device: string) {
     this.#device = device
@@ -25,9 +31,15 @@ export class DelegatedJob {
   async run(): Promise<void> {
     const seen = JSON.stringify(rejectedRoutes())
     const now = performance.now()
-    if (seen === this.#seen && now - this.#askedAt < ASK_EVERY_MS) return
-    const wanted = delegatedPrefixes(await this.#networkdStatus())
     const ours = ownRoutes()
+    const every = ours.length === 0 ? ASK_WITHOUT_MS : ASK_EVERY_MS
+    if (seen === this.#seen && now - this.#askedAt < every) return
+    const wanted = delegatedPrefixes(await this.#networkdStatus())
+    if (wanted.length > 0 || ours.length === 0) this.#emptySince = undefined
+    else {
+      this.#emptySince ??= now
+      if (now - this.#emptySince < PATIENCE_MS) return
+    }
     for (const prefix of wanted.filter((one) => !ours.includes(one))) await route('replace', prefix)
     for (const prefix of ours.filter((one) => !wanted.includes(one))) await route('delete', prefix)
     this.#askedAt = now
