@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
 import { WAN } from '../../src/lab/topology.ts'
 import { addressesOf } from './support/addresses.ts'
@@ -12,9 +12,10 @@ beforeAll(async () => {
   lab = await openLab()
   await baseline(lab)
   // A prefix comes some seconds after the link that brings it.
-  await expect
-    .poll(() => lab.laptop.exec(['curl', '-6sf', '-m', '2', 'http://www.example.org/']), { timeout: 30_000 })
-    .toMatchObject({ code: 0 })
+  await vi.waitFor(() => lab.laptop.execOk(['curl', '-6sf', '-m', '2', 'http://www.example.org/']), {
+    timeout: 30_000,
+    interval: 500,
+  })
 })
 
 async function ask<T = Record<string, unknown>>(...args: string[]): Promise<T[]> {
