@@ -219,7 +219,7 @@ async function networkd(
     if (after.delegated[device] !== subnet) await forgetDelegated(host, device)
   await giveOwnBack(host, before.sets, after.sets)
   await dropAdvertisements(host, 'orphans')
-  await run(host, ['networkctl', 'reload'])
+  await reloadNetworkd(host)
   // networkd leaves what it no longer knows as it is: devices it made, and addresses on links it configured.
   const deleted = before.netdevs.filter((name) => !after.netdevs.includes(name))
   const left = before.devices.filter((name) => !after.devices.includes(name) && !deleted.includes(name))
@@ -232,6 +232,17 @@ async function networkd(
   // A reload brings back devices that are missing, and leaves alone those whose files are the same.
   for (const name of mended) await host.exec(['networkctl', 'reconfigure', name])
   await linksAreUp(host, after.wanted)
+}
+
+/** networkd does one at a time, and the agent asks for some too: that it is busy is no failure. */
+async function reloadNetworkd(host: Host): Promise<void> {
+  const argv = ['networkctl', 'reload']
+  for (let i = 0; ; i++) {
+    const result = await host.exec(argv)
+    if (result.code === 0) return
+    if (i >= 50 || !result.stderr.includes('Already reloading')) throw new StepError(failure(argv, result))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
 }
 
 /** networkd works in the background: gives it some seconds, or services start before there is an address. */

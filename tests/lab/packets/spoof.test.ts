@@ -23,8 +23,8 @@ let guest1: Addresses
 beforeAll(async () => {
   lab = await openLab()
   await baseline(lab)
-  laptop = await addressesOf(lab.laptop)
-  guest1 = await addressesOf(lab.guest1)
+  laptop = await addressesOf(lab.laptop, 'eth0', await addressesOf(lab.router, 'br-home'))
+  guest1 = await addressesOf(lab.guest1, 'eth0', await addressesOf(lab.router, 'lan1'))
 })
 
 afterAll(async () => {
