@@ -29,9 +29,10 @@ export class DelegatedJob {
   }
 
   async run(): Promise<void> {
-    const seen = JSON.stringify(rejectedRoutes())
+    const routes = rejectedRoutes()
+    const seen = JSON.stringify(routes)
     const now = performance.now()
-    const ours = ownRoutes()
+    const ours = ownOf(routes)
     const every = ours.length === 0 ? ASK_WITHOUT_MS : ASK_EVERY_MS
     if (seen === this.#seen && now - this.#askedAt < every) return
     const wanted = delegatedPrefixes(await this.#networkdStatus())
@@ -59,7 +60,7 @@ export class DelegatedJob {
 
   /** Takes the routes back; an agent that ends without leaves them, and they do no harm. */
   async clear(): Promise<void> {
-    for (const prefix of ownRoutes()) await route('delete', prefix)
+    for (const prefix of ownOf(rejectedRoutes())) await route('delete', prefix)
   }
 }
 
@@ -67,8 +68,8 @@ function rejectedRoutes(): ReturnType<typeof rejected> {
   return rejected(readFileSync('/proc/net/ipv6_route', 'utf8'))
 }
 
-function ownRoutes(): string[] {
-  return rejectedRoutes().flatMap(({ prefix, metric }) => (metric === METRIC ? [prefix] : []))
+function ownOf(routes: ReturnType<typeof rejected>): string[] {
+  return routes.flatMap(({ prefix, metric }) => (metric === METRIC ? [prefix] : []))
 }
 
 function route(verb: 'replace' | 'delete', prefix: string): Promise<string> {

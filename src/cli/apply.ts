@@ -4,8 +4,8 @@ import { createHost } from '../router/host.ts'
 import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
 import { migrateFile } from './migrate.ts'
 import { unproved } from './proof.ts'
-import { loadOrReport, routerFile } from './report.ts'
-import { type ApplyFlags, complain, imagesOf, runApply, say, withApplyOptions } from './run-apply.ts'
+import { asRoot, loadOrReport, routerFile } from './report.ts'
+import { type ApplyFlags, imagesOf, runApply, say, withApplyOptions } from './run-apply.ts'
 
 interface Options extends ApplyFlags {
   readonly force?: boolean
@@ -27,7 +27,7 @@ export function applyCommand(): Command {
 async function run(file: string | undefined, options: Options): Promise<number> {
   const loaded = await loadOrReport(file, options.json === true)
   if (!loaded) return 1
-  if (process.getuid?.() !== 0) return complain('sekisho apply changes the machine. Fix: run it as root')
+  if (!asRoot('apply', 'changes the machine')) return 1
   const host = createHost()
   const session = await findSshSession(host, process.pid)
   const cut = session && wouldCut(session, loaded.router)

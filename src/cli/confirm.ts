@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { confirm } from '../router/confirm.ts'
 import { createHost } from '../router/host.ts'
 import { sessionOf } from '../router/session.ts'
+import { asRoot } from './report.ts'
 import { complain } from './run-apply.ts'
 
 /** `sekisho confirm [TOKEN]`: keeps what `apply --confirm` has made. Exit 0: it is kept; 1: it is not. */
@@ -10,10 +11,7 @@ export function confirmCommand(): Command {
     .description('keep what "apply --confirm" has made, before its time is over')
     .argument('[token]', 'what apply printed; from the session that applied it is not needed')
     .action(async (token: string | undefined) => {
-      if (process.getuid?.() !== 0) {
-        process.exitCode = complain('sekisho confirm changes the machine. Fix: run it as root')
-        return
-      }
+      if (!asRoot('confirm', 'changes the machine')) return
       const host = createHost()
       const session = await sessionOf(host, process.pid)
       const result = await confirm({ host, session, ...(token !== undefined && { token }) })

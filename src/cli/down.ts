@@ -3,6 +3,7 @@ import { down } from '../router/down.ts'
 import { createHost } from '../router/host.ts'
 import { outliveTheTerminal } from './outlive.ts'
 import { asRoot } from './report.ts'
+import { say } from './run-apply.ts'
 
 const STAYS = `Down: nothing of Sekisho runs and no packet is forwarded, not even after a boot.
   What stays: the addresses of the links, so that you can reach this machine; the firewall, closed as before; all
@@ -19,13 +20,13 @@ export function downCommand(): Command {
     .action(async () => {
       if (!asRoot('down', 'stops services')) return
       outliveTheTerminal()
-      const result = await down(createHost(), { onProgress: (line) => process.stderr.write(`  ${line}\n`) })
+      const result = await down(createHost(), { onProgress: say })
       if (result.ok) {
         process.stdout.write(result.changed ? STAYS : 'It is down already. Back with: sekisho up\n')
         return
       }
       process.stderr.write('\nNot everything is stopped:\n')
-      for (const line of result.failures) process.stderr.write(`  ${line}\n`)
+      for (const line of result.failures) say(line)
       process.exitCode = 1
     })
 }

@@ -6,6 +6,7 @@ import { type FallBackResult, fallBack } from '../router/fall-back.ts'
 import { desiredOf, generationPath } from '../router/generation.ts'
 import { readGuard } from '../router/guard.ts'
 import { createHost, type Host } from '../router/host.ts'
+import { asRoot } from './report.ts'
 import { type ApplyFlags, complain, imagesOf, runApply, say, withApplyOptions } from './run-apply.ts'
 
 interface Options extends ApplyFlags {
@@ -31,7 +32,7 @@ export function rollbackCommand(): Command {
 }
 
 async function run(generation: string | undefined, options: Options): Promise<number> {
-  if (process.getuid?.() !== 0) return complain('sekisho rollback changes the machine. Fix: run it as root')
+  if (!asRoot('rollback', 'changes the machine')) return 1
   const host = createHost()
   if (options.unconfirmed) return undoWhatIsDue(host)
   if (generation !== undefined && !/^[1-9]\d{0,8}$/.test(generation))

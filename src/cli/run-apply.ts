@@ -142,18 +142,23 @@ function report(result: ApplyResult, { json }: ApplyFlags, notes: readonly strin
     for (const note of notes) process.stdout.write(`${note}\n`)
     return
   }
+  reportFailure(result)
+}
+
+/** Why it failed, and how the machine is now. */
+export function reportFailure(
+  result: Pick<Extract<ApplyResult, { ok: false }>, 'stage' | 'message' | 'details' | 'unrestored'>,
+): void {
   process.stderr.write(`\n${result.message}\n`)
-  for (const line of result.details) process.stderr.write(`  ${line}\n`)
-  if (result.stage === 'apply') {
-    process.stderr.write(
-      result.unrestored.length === 0
+  for (const line of result.details) say(line)
+  process.stderr.write(
+    result.stage !== 'apply'
+      ? 'Nothing was changed.\n'
+      : result.unrestored.length === 0
         ? 'Everything is as it was before.\n'
         : 'The way back was not complete; "sekisho plan" shows what differs:\n',
-    )
-    for (const line of result.unrestored) process.stderr.write(`  ${line}\n`)
-  } else {
-    process.stderr.write('Nothing was changed.\n')
-  }
+  )
+  for (const line of result.unrestored) say(line)
 }
 
 /** Images by what is installed, and Docker started where it is not: stopped, it cannot say which it has. */

@@ -14,6 +14,7 @@ import { findSshSession } from '../router/takeover-ssh.ts'
 import { typed } from './ask.ts'
 import { outliveTheTerminal } from './outlive.ts'
 import { asRoot } from './report.ts'
+import { reportFailure, say } from './run-apply.ts'
 
 interface Options {
   readonly keepData?: boolean
@@ -44,7 +45,6 @@ async function run({ keepData = false, yes = false }: Options): Promise<number> 
     }
   }
   outliveTheTerminal()
-  const say = (line: string) => process.stderr.write(`  ${line}\n`)
   const result = await uninstall({ host, keepData, onProgress: say })
   if (result.ok) {
     process.stdout.write(
@@ -54,16 +54,7 @@ async function run({ keepData = false, yes = false }: Options): Promise<number> 
     for (const line of result.left) say(line)
     return result.left.length === 0 ? 0 : 1
   }
-  process.stderr.write(`\n${result.message}\n`)
-  for (const line of result.details) say(line)
-  process.stderr.write(
-    result.stage !== 'apply'
-      ? 'Nothing was changed.\n'
-      : result.unrestored.length === 0
-        ? 'Everything is as it was before.\n'
-        : 'The way back was not complete; "sekisho plan" shows what differs:\n',
-  )
-  for (const line of result.unrestored) say(line)
+  reportFailure(result)
   return 1
 }
 

@@ -56,15 +56,7 @@ export function configChanges(before: RouterConfig | undefined, after: RouterCon
       : values(['wan'], tree(wanWas), tree(wan), 'WAN: ')),
     ...networkChanges(networksWere ?? {}, networks),
     ...firewallChanges(firewallWas, firewall),
-    ...listed({
-      path: ['checks'],
-      before: checksWere ?? [],
-      after: checks,
-      name: (check) => checkWords({ ...check, why: '' }),
-      words: checkWords,
-      changed: (was, is) => `${checkWords(is)}, with another comment than "${was.why ?? ''}"`,
-      order: 'checks',
-    }),
+    ...ruleChanges(['checks'], checksWere, checks, checkWords),
     ...moduleChanges(modulesWere ?? {}, modules),
   ]
 }
@@ -211,24 +203,8 @@ function firewallChanges(before: FirewallConfig | undefined, after: FirewallConf
     ...restWas
   } = before ?? {}
   return [
-    ...listed({
-      path: ['firewall', 'allow'],
-      before: allowWas ?? [],
-      after: allow,
-      name: (rule) => allowWords({ ...rule, why: '' }),
-      words: allowWords,
-      changed: (was, is) => `${allowWords(is)}, with another comment than "${was.why ?? ''}"`,
-      order: 'firewall.allow',
-    }),
-    ...listed({
-      path: ['firewall', 'deny'],
-      before: denyWas ?? [],
-      after: deny,
-      name: (rule) => denyWords({ ...rule, why: '' }),
-      words: denyWords,
-      changed: (was, is) => `${denyWords(is)}, with another comment than "${was.why ?? ''}"`,
-      order: 'firewall.deny',
-    }),
+    ...ruleChanges(['firewall', 'allow'], allowWas, allow, allowWords),
+    ...ruleChanges(['firewall', 'deny'], denyWas, deny, denyWords),
     ...listed({
       path: ['firewall', 'forwards'],
       before: forwardsWere ?? [],
@@ -251,6 +227,24 @@ function firewallChanges(before: FirewallConfig | undefined, after: FirewallConf
     }),
     ...values(['firewall'], restWas, rest, 'firewall: '),
   ]
+}
+
+/** Rules that say all of themselves: two that differ in no more than their comments are the same one. */
+function ruleChanges<T extends { readonly why?: string | undefined }>(
+  path: Path,
+  before: readonly T[] | undefined,
+  after: readonly T[],
+  words: (rule: T) => string,
+): Change[] {
+  return listed({
+    path,
+    before: before ?? [],
+    after,
+    name: (rule) => words({ ...rule, why: '' }),
+    words,
+    changed: (was, is) => `${words(is)}, with another comment than "${was.why ?? ''}"`,
+    order: path.join('.'),
+  })
 }
 
 interface Listed<T> {

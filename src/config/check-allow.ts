@@ -1,6 +1,6 @@
 import { type Cidr, contains, formatIp, formatPrefix, parseCidr, prefixOf } from '../lib/ip.ts'
 import { portsTwice } from './check-ports.ts'
-import type { At, Draft, DraftAllow, DraftNetwork } from './draft.ts'
+import type { At, Draft, DraftAllow, DraftNetwork, DraftTraffic } from './draft.ts'
 import { either, type Finding, show } from './finding.ts'
 import { isPrivate } from './special-ipv4.ts'
 import { suggest } from './suggest.ts'
@@ -66,7 +66,7 @@ export function portsNeedProtocol({
   hasProtocol,
   hasPorts,
   ports: list,
-}: Pick<DraftAllow, 'path' | 'protocol' | 'hasProtocol' | 'hasPorts' | 'ports'>): Finding[] {
+}: DraftTraffic): Finding[] {
   const findings = portsTwice(list)
   if (hasPorts && (protocol === 'any' || protocol === 'icmp')) {
     const fix = hasProtocol ? 'write tcp, udp or tcp+udp' : 'add "protocol: tcp" (or udp, or tcp+udp)'

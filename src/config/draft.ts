@@ -70,7 +70,8 @@ export interface DraftWan {
   readonly has: ReadonlySet<string>
 }
 
-export interface DraftAllow {
+/** What allow, deny and checks have in common. */
+export interface DraftTraffic {
   readonly path: Path
   readonly from?: At<string> | undefined
   readonly to?: At<string> | undefined
@@ -79,32 +80,21 @@ export interface DraftAllow {
   readonly hasProtocol: boolean
   readonly hasPorts: boolean
   readonly ports: readonly At<schema.PortRange>[]
+}
+
+export interface DraftAllow extends DraftTraffic {
   readonly source?: At<Cidr> | undefined
   readonly destination?: At<Cidr> | undefined
   readonly hasAddresses: boolean
 }
 
-export interface DraftDeny {
-  readonly path: Path
-  readonly from?: At<string> | undefined
-  readonly to?: At<string> | undefined
-  readonly protocol?: string | undefined
-  readonly hasProtocol: boolean
-  readonly hasPorts: boolean
-  readonly ports: readonly At<schema.PortRange>[]
+export interface DraftDeny extends DraftTraffic {
   /** As written: an address, a prefix, a MAC address or a name. */
   readonly source?: At<string> | undefined
   readonly destination?: At<Cidr> | undefined
 }
 
-export interface DraftCheck {
-  readonly path: Path
-  readonly from?: At<string> | undefined
-  readonly to?: At<string> | undefined
-  readonly protocol?: string | undefined
-  readonly hasProtocol: boolean
-  readonly hasPorts: boolean
-  readonly ports: readonly At<schema.PortRange>[]
+export interface DraftCheck extends DraftTraffic {
   readonly expect?: string | undefined
 }
 
@@ -253,8 +243,7 @@ function dhcpOf(dhcp: Record<string, unknown>, path: Path): NonNullable<DraftNet
   }
 }
 
-/** What allow, deny and checks have in common. */
-function trafficOf(entry: Record<string, unknown>, path: Path): Omit<DraftCheck, 'expect'> {
+function trafficOf(entry: Record<string, unknown>, path: Path): DraftTraffic {
   return {
     path,
     from: read(z.string(), entry, 'from', path),

@@ -261,6 +261,14 @@ export type WanConfig = z.output<typeof WanConfig>
 
 export const Protocol = z.enum(['tcp', 'udp', 'tcp+udp', 'icmp', 'any'])
 
+const CidrOrAddress = z.union([Cidr, IpAddress], { error: 'an address or a prefix like 10.0.0.0/24' })
+
+const DestinationPorts = z
+  .array(PortRange)
+  .min(1)
+  .optional()
+  .describe('Destination ports; needs protocol tcp, udp or tcp+udp')
+
 const Allow = z
   .strictObject({
     from: z
@@ -272,13 +280,9 @@ const Allow = z
       .describe('A network name, router or containers')
       .meta({ examples: ['guest'] }),
     protocol: Protocol.default('any'),
-    ports: z
-      .array(PortRange)
-      .min(1)
-      .optional()
-      .describe('Destination ports; needs protocol tcp, udp or tcp+udp'),
-    source: z.union([Cidr, IpAddress], { error: 'an address or a prefix like 10.0.0.0/24' }).optional(),
-    destination: z.union([Cidr, IpAddress], { error: 'an address or a prefix like 10.0.0.0/24' }).optional(),
+    ports: DestinationPorts,
+    source: CidrOrAddress.optional(),
+    destination: CidrOrAddress.optional(),
     why: Why.optional(),
   })
   .describe('Lets new connections pass from one zone to another')
@@ -291,17 +295,13 @@ const Deny = z
       .meta({ examples: ['home'] }),
     to: z.string().optional().describe('A network name, wan, router or containers; default everything'),
     protocol: Protocol.default('any'),
-    ports: z
-      .array(PortRange)
-      .min(1)
-      .optional()
-      .describe('Destination ports; needs protocol tcp, udp or tcp+udp'),
+    ports: DestinationPorts,
     source: z
       .string()
       .optional()
       .describe('An address, a prefix, a MAC address or the name of a reservation')
       .meta({ examples: ['laptop', '10.0.0.0/24', '02:00:5e:10:00:01'] }),
-    destination: z.union([Cidr, IpAddress], { error: 'an address or a prefix like 10.0.0.0/24' }).optional(),
+    destination: CidrOrAddress.optional(),
     why: Why.optional(),
   })
   .describe('Refuses new connections, before anything else lets them pass')

@@ -34,6 +34,16 @@ export class StepError extends Error {
   }
 }
 
+/** What went wrong, in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** What helps to find out why; nothing for what is no StepError. */
+export function detailsOf(error: unknown): readonly string[] {
+  return error instanceof StepError ? error.details : []
+}
+
 /** Does one step on the machine. Throws when it fails, and may then have been half done. */
 export async function execute(step: Step, context: StepContext): Promise<void> {
   const { host } = context
@@ -235,7 +245,7 @@ async function networkd(
 }
 
 /** networkd does one at a time, and the agent asks for some too: that it is busy is no failure. */
-async function reloadNetworkd(host: Host): Promise<void> {
+export async function reloadNetworkd(host: Host): Promise<void> {
   const argv = ['networkctl', 'reload']
   for (let i = 0; ; i++) {
     const result = await host.exec(argv)

@@ -1,6 +1,6 @@
 import { runChecks } from './apply-checks.ts'
 import type { EnsureImages, StepContext } from './apply-step.ts'
-import { execute, StepError } from './apply-step.ts'
+import { detailsOf, execute, messageOf, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
 import { isNothing } from './desired.ts'
 import { restore } from './fall-back.ts'
@@ -338,12 +338,4 @@ async function recordLive(host: Host, number: number): Promise<void> {
     services: Object.fromEntries(Object.entries(services).map(([name, live]) => [name, live.configHash])),
   }
   await host.write(`${generationPath(number)}/live.json`, `${JSON.stringify(record, null, 1)}\n`, 0o644)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-function detailsOf(error: unknown): readonly string[] {
-  return error instanceof StepError ? error.details : []
 }

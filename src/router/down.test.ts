@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { z } from 'zod'
+import { applyTo } from '../../tests/fake-debian.ts'
 import { FakeMachine } from '../../tests/fake-machine.ts'
 import { sampleRouter } from '../../tests/sample-router.ts'
 import { apply } from './apply.ts'
@@ -71,14 +72,7 @@ const DESIRED: DesiredState = {
 }
 
 function run(desired: DesiredState) {
-  return apply({
-    host: fake.host,
-    desired,
-    source: '',
-    ensureImages: async (images) => {
-      for (const image of images) fake.images.add(image)
-    },
-  })
+  return applyTo(fake, desired)
 }
 
 describe('down', () => {

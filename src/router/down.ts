@@ -1,4 +1,4 @@
-import { execute, type StepContext, StepError } from './apply-step.ts'
+import { detailsOf, messageOf, reloadNetworkd, type StepContext } from './apply-step.ts'
 import { dropAdvertisements } from './drop-advertisements.ts'
 import { desiredOf } from './generation.ts'
 import { readGuard } from './guard.ts'
@@ -7,6 +7,7 @@ import type { Inventory } from './inventory.ts'
 import { FORWARDING, observe, readCurrent } from './observe.ts'
 import { COMPOSE_PROJECT, PATHS } from './paths.ts'
 import type { Step } from './plan.ts'
+import { executeAll } from './undo.ts'
 
 export type DownResult =
   | { readonly ok: true; readonly changed: boolean }
@@ -43,17 +44,11 @@ async function stopAll(host: Host, onProgress: (line: string) => void): Promise<
   const inventory = await observe(host, desiredOf(current))
   const steps = downSteps(inventory)
   const context: StepContext = { host, ensureImages: async () => {}, healthSecs: 0 }
-  const failures: string[] = []
-  for (const step of steps) {
-    onProgress(step.says)
-    try {
-      await execute(step, context)
-    } catch (error) {
-      failures.push(`${step.says}: ${[messageOf(error), ...detailsOf(error)].join('\n')}`)
-    }
-  }
+  const failures = await executeAll(steps, context, onProgress, (error) =>
+    [messageOf(error), ...detailsOf(error)].join('\n'),
+  )
   // Without the agent nobody would tell the networks that there is no way out here.
-  if (await dropAdvertisements(host)) await host.exec(['networkctl', 'reload'])
+  if (await dropAdvertisements(host)) await reloadNetworkd(host).catch(() => {})
   // The kernel sets others when forwarding changes.
   if (steps.some((step) => step.do === 'sysctl')) await rereadSysctls(host)
   return failures.length > 0 ? { ok: false, failures } : { ok: true, changed: steps.length > 0 }
@@ -112,12 +107,4 @@ async function rereadSysctls(host: Host): Promise<void> {
   const folder = '/etc/sysctl.d'
   const ours = (await host.list(folder)).filter((name) => /^9\d-sekisho.*\.conf$/.test(name))
   await host.exec(['/usr/lib/systemd/systemd-sysctl', ...ours.map((name) => `${folder}/${name}`)])
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-function detailsOf(error: unknown): readonly string[] {
-  return error instanceof StepError ? error.details : []
 }

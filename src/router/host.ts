@@ -21,6 +21,7 @@ import {
 } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
+import { syncPath } from '../lib/sync-path.ts'
 
 export interface ExecOptions {
   /** Milliseconds; a command that takes longer is killed and its code is 124. Default 60 000. */
@@ -98,13 +99,7 @@ export function createHost({ root = '', exec = execFile, durable = true }: HostO
   const temporary = (path: string) => join(dirname(path), `.sekisho-${process.pid}-${serial++}`)
 
   async function sync(path: string): Promise<void> {
-    if (!durable) return
-    const handle = await open(path, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    if (durable) await syncPath(path)
   }
 
   return {

@@ -1,13 +1,14 @@
 import type { StepContext } from './apply-step.ts'
-import { execute } from './apply-step.ts'
+import { execute, messageOf } from './apply-step.ts'
 import type { Step } from './plan.ts'
 import { invert } from './plan.ts'
 
-/** Does steps, each as well as it can be done; returns what failed, in words. */
+/** Does steps, each as well as it can be done; returns what failed, with `inWords` of the error. */
 export async function executeAll(
   steps: readonly Step[],
   context: StepContext,
   onProgress: (line: string) => void,
+  inWords: (error: unknown) => string = messageOf,
 ): Promise<string[]> {
   const failures: string[] = []
   for (const step of steps) {
@@ -16,7 +17,7 @@ export async function executeAll(
     try {
       await execute(step, context)
     } catch (error) {
-      failures.push(`${step.says}: ${error instanceof Error ? error.message : String(error)}`)
+      failures.push(`${step.says}: ${inWords(error)}`)
     }
   }
   return failures
