@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Host } from '../../../src/lab/host.ts'
+import { hold } from '../../../src/lab/verify.ts'
 
 /** What a TCP scan found at one address: each port's state, and the state of the rest. */
 export interface Scan {
@@ -14,8 +15,15 @@ export async function scanTcp(host: Host, address: string, ports: string): Promi
   const timing = ['-T4', '--max-retries', '2', '--max-rtt-timeout', '400ms']
   const rate = ['--min-rate', ports === '-' ? '3000' : '200']
   const argv = ['nmap', '-n', '-Pn', '-sS', ...timing, ...rate, '-p', ports, '-oX', '-']
-  const text = await host.execOk([...argv, ...(isIPv6(address) ? ['-6'] : []), address], { timeout: 300_000 })
-  if (!/<host [^>]*>/.test(text)) throw new Error(`nmap scanned nothing: ${text}`)
+  // nmap asks where a neighbour is for less than a second; on a busy machine the answer may come later.
+  const run = async () => {
+    const said = await host.execOk([...argv, ...(isIPv6(address) ? ['-6'] : []), address], {
+      timeout: 300_000,
+    })
+    if (!/<host [^>]*>/.test(said)) throw new Error(`nmap scanned nothing: ${said}`)
+    return said
+  }
+  const text = await hold({ what: `a scan of ${address}`, patience: 30_000, run })
   const open: number[] = []
   const rest: Record<string, number> = {}
   const count = (state: string, by: number) => {
