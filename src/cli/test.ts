@@ -8,7 +8,10 @@ export function testCommand(): Command {
       'run the tests: all of them, or the parts named (lint, unit, parts, lab, vm, or part of a file name)',
     )
     .argument('[name...]')
-    .option('--full', 'with the virtual machine, and the large counts: many restarts, applies and boots')
+    .option(
+      '--full',
+      'with all tests of the virtual machine, and large counts of the others: many restarts, applies and boots',
+    )
     .action(async (names: string[], options: { full?: boolean }) => {
       process.exitCode = await runTests({ names, full: options.full === true })
     })

@@ -34,16 +34,22 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
 }
 const PROJECTS = Object.keys(FILES)
 
+/**
+ * What of the virtual machine's tests is part of every run: emulated, they take longer than all the others together.
+ * They measure no time, so they run beside what else measures none; the lab has the machine for itself.
+ */
+const VM_ALWAYS = ['tests/vm/boot.test.ts']
+
 /** What the tests of single parts run on this machine; the lab brings its own. */
 const TOOLS = ['nftables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
 
 export interface TestOptions {
   /**
-   * Part names: lint, a linter, unit, parts, lab, vm, or part of a test file's path. None means everything, the virtual
-   * machine (vm) only with `full`.
+   * Part names: lint, a linter, unit, parts, lab, vm, or part of a test file's path. None means everything, but of the
+   * virtual machine (vm) only boots.
    */
   readonly names: readonly string[]
-  /** Run the virtual machine's tests and the large counts too (hundreds of applies, restarts, boots). */
+  /** Run all of the virtual machine's tests, and large counts of the others (hundreds of applies, restarts, boots). */
   readonly full: boolean
 }
 
@@ -54,6 +60,7 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
   const env = { ...process.env, SEKISHO_LAB: lab, ...(full && { SEKISHO_FULL: '1' }) }
   await ensurePackages(TOOLS, (line) => process.stdout.write(`${line}\n`))
   const tallies: Tally[] = []
+  const beside = names.length === 0 && !full ? quietly('vm', VM_ALWAYS, env) : undefined
   for (const [name, argv] of Object.entries(LINTERS)) {
     if (names.length > 0 && !names.includes('lint') && !names.includes(name)) continue
     process.stdout.write(`\n== ${name}\n`)
@@ -65,13 +72,12 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
     const projects: readonly string[] = filters.filter((name) => PROJECTS.includes(name))
     const paths = filters.filter((name) => !projects.includes(name))
     for (const project of PROJECTS) {
-      // An emulated machine takes its time: it runs when it is asked for.
-      const wanted = filters.length === 0 && (full || project !== 'vm')
-      const whole = wanted || projects.includes(project)
+      const whole = filters.length === 0 ? full || project !== 'vm' : projects.includes(project)
       const found = globSync([...(FILES[project] ?? [])], { cwd: ROOT }).filter((file) =>
         paths.some((path) => file.includes(path)),
       )
       if (!whole && found.length === 0) continue
+      if (project === 'lab' && beside !== undefined) tallies.push(await beside)
       process.stdout.write(`\n== ${project}\n`)
       tallies.push(await runVitest(project, whole ? [] : found, env))
     }
@@ -104,7 +110,22 @@ const Report = z.object({
   ),
 })
 
-async function runVitest(project: string, paths: readonly string[], env: NodeJS.ProcessEnv): Promise<Tally> {
+/** Runs files of a project in the background, in a lab of its own, and says at its end what it said. */
+async function quietly(project: string, paths: readonly string[], env: NodeJS.ProcessEnv): Promise<Tally> {
+  const said: string[] = []
+  const own = { ...env, SEKISHO_LAB: `${env.SEKISHO_LAB}-${project}` }
+  const tally = await runVitest(project, paths, own, (text) => said.push(text))
+  process.stdout.write(`\n== ${project}, beside the others\n${said.join('')}`)
+  return tally
+}
+
+/** `onOutput` has what it says; without it, our own output. */
+async function runVitest(
+  project: string,
+  paths: readonly string[],
+  env: NodeJS.ProcessEnv,
+  onOutput?: (text: string) => void,
+): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), 'sekisho-test-'))
   const file = join(folder, 'report.json')
   try {
@@ -118,7 +139,7 @@ async function runVitest(project: string, paths: readonly string[], env: NodeJS.
       ...reporters,
       ...paths,
     ]
-    const code = await run(argv, env)
+    const code = await run(argv, env, onOutput)
     const report = Report.parse(JSON.parse(readFileSync(file, 'utf8')))
     const broken = report.testResults.filter(
       (suite) =>
@@ -149,9 +170,20 @@ function firstLine(text: string): string {
   return stripVTControlCharacters(text.split('\n')[0] ?? '')
 }
 
-function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+function run(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  onOutput?: (text: string) => void,
+): Promise<number> {
   const [script = '', ...args] = argv
-  const child = spawn(process.execPath, [join(BIN, script), ...args], { cwd: ROOT, env, stdio: 'inherit' })
+  const output = onOutput === undefined ? 'inherit' : 'pipe'
+  const child = spawn(process.execPath, [join(BIN, script), ...args], {
+    cwd: ROOT,
+    env,
+    stdio: ['inherit', output, output],
+  })
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text))
   return new Promise((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => resolve(code ?? 1))
