@@ -33,6 +33,7 @@ export default defineConfig({
           include: ['tests/vm/**/*.test.ts'],
           globalSetup: 'tests/vm/setup.ts',
           ...real,
+          testTimeout: 1_200_000,
           hookTimeout: 1_200_000,
         },
       },

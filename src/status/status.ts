@@ -128,6 +128,10 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     ].map((link) => linkStatus(host, link)),
   )
   const guard = await readGuard(host)
+  const session =
+    router.wan.config.mode === 'pppoe'
+      ? { session: parsePppSession((await host.read(PPP_SESSION)) ?? '') ?? null }
+      : undefined
   const agentOk = agent !== null && Object.values(agent.jobs).every((job) => job.ok)
   return {
     hostname: router.hostname,
@@ -139,15 +143,17 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     pendingSteps: plan(inventory, desired).steps.length,
     firewall,
     links,
-    ...(router.wan.config.mode === 'pppoe' && {
-      session: parsePppSession((await host.read(PPP_SESSION)) ?? '') ?? null,
-    }),
+    ...session,
     services,
     lease,
     agent,
     recorder,
     watchers,
-    ok: firewall === 'loaded' && agentOk && services.every((service) => service.state === 'healthy'),
+    ok:
+      firewall === 'loaded' &&
+      agentOk &&
+      (!session || session.session?.state === 'up') &&
+      services.every((service) => service.state === 'healthy'),
   }
 }
 
