@@ -40,6 +40,7 @@ export function machine(): FakeMachine {
       '/etc/systemd/network/05-mine.network': '[Match]\nName=lan*\n\n[Network]\nDHCP=yes\n',
       '/etc/sekisho/router.yaml': 'version: 1\n',
       '/proc/sys/kernel/hostname': 'debian\n',
+      '/proc/sys/kernel/random/boot_id': 'this boot\n',
       '/proc/sys/net/ipv4/ip_forward': '0\n',
       '/proc/sys/net/ipv6/conf/all/forwarding': '0\n',
       '/proc/sys/net/netfilter/nf_conntrack_acct': '0\n',

@@ -108,6 +108,24 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     const message = `generation ${waiting.to} waits to be confirmed, for ${left} s more. Fix: sekisho confirm keeps it, sekisho rollback gives it up`
     return { ok: false, stage: 'unconfirmed', message, details: [], unrestored: [] }
   }
+  const context: StepContext = { host, ensureImages, healthSecs }
+  // A first apply that died is undone before another begins: only its own steps say what there was.
+  if (waiting?.journal) {
+    const failures = await executeAll(
+      wayBack(waiting.journal.steps, waiting.journal.begun),
+      context,
+      onProgress,
+    )
+    if (failures.length > 0)
+      return {
+        ok: false,
+        stage: 'apply',
+        message: 'an apply before this one died, and could not be undone',
+        details: failures,
+        unrestored: failures,
+      }
+    await disarm(host)
+  }
   const inventory = await observe(host, desired)
   const planned = plan(inventory, desired, { source: options.source })
   const refuse = (stage: 'plan' | 'write' | 'check', message: string, details: readonly string[] = []) =>
@@ -121,7 +139,6 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
     return { ok: true, changed: false, plan: planned }
   }
 
-  const context: StepContext = { host, ensureImages, healthSecs }
   const leaves = isNothing(desired)
   const fresh = !leaves && planned.to !== planned.from
   const steps = planned.steps.filter((step) => step.do !== 'images' && step.do !== 'file')

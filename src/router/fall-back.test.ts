@@ -16,6 +16,7 @@ afterEach(removeMachines)
 const GUARD = ['sekisho', 'rollback', '--unconfirmed']
 const SESSION = { anchors: ['812 4711'] }
 const TOKEN = newToken()
+const BOOT_ID = '/proc/sys/kernel/random/boot_id'
 /** Every change with --full, else every fifth: what is done at each takes four applies. */
 const STRIDE = process.env.SEKISHO_FULL ? 1 : 5
 
@@ -37,7 +38,9 @@ function goBack(fake: FakeMachine, more: Partial<FallBackOptions> = {}) {
 /** All there is but the history and `live.json`, which says what was seen running. */
 function look(fake: FakeMachine) {
   const { files, ...rest } = fake.snapshot()
-  const kept = Object.entries(files).filter(([path]) => !path.startsWith('/etc/sekisho/generations/'))
+  const kept = Object.entries(files).filter(
+    ([path]) => !path.startsWith('/etc/sekisho/generations/') && path !== BOOT_ID,
+  )
   return structuredClone({ files: Object.fromEntries(kept), ...rest })
 }
 
@@ -59,6 +62,13 @@ async function killed(fake: FakeMachine, n: number, work: () => Promise<unknown>
   const dead = await Promise.race([death, work().then(() => false)])
   fake.revive()
   return dead
+}
+
+/** What is in /run is gone, and so are the timers. */
+function boot(fake: FakeMachine): void {
+  for (const path of [PATHS.guard, PATHS.fellBack]) if (fake.exists(path)) fake.delete(path)
+  fake.timers.clear()
+  fake.put(BOOT_ID, 'that boot\n')
 }
 
 describe('an apply that is killed', () => {
@@ -104,6 +114,37 @@ describe('an apply that is killed', () => {
       expect({ n, look: look(fake) }).toEqual({ n, look: is })
     }
   }, 240_000)
+
+  it('for the first time, by a power cut, is undone after the boot, or before the next apply', async () => {
+    const untouched = look(machine())
+    const after = await settled(desired())
+    for (let n = 1; ; n += STRIDE) {
+      const fake = machine()
+      if (!(await killed(fake, n, () => guarded(fake, desired())))) break
+      const confirmed = fake.exists(PATHS.confirmed)
+      boot(fake)
+      await goBack(fake)
+      expect({ n, look: look(fake) }).toEqual({ n, look: confirmed ? after : untouched })
+
+      const other = machine()
+      await killed(other, n, () => guarded(other, desired()))
+      if (confirmed) continue
+      boot(other)
+      await waiting(other, desired({ rule: 2 }), 0)
+      await goBack(other)
+      expect({ n, look: look(other) }).toEqual({ n, look: untouched })
+    }
+  }, 240_000)
+
+  it('for the first time waits for no confirmation after a boot', async () => {
+    const fake = machine()
+    const untouched = look(machine())
+    await waiting(fake, desired(), 3600)
+    expect(await goBack(fake)).toMatchObject({ did: 'not yet' })
+    boot(fake)
+    expect(await goBack(fake)).toMatchObject({ did: 'back', to: undefined, failures: [] })
+    expect(look(fake)).toEqual(untouched)
+  })
 })
 
 describe('a way back that goes wrong', () => {

@@ -10,7 +10,7 @@ import type { Step } from './plan.ts'
  * armed it, of the shell or of the network. What it finds under the apply's lock decides, not that it fired.
  */
 
-/** /run/sekisho-guard.json: what is under way and not confirmed. Root's alone. */
+/** /run/sekisho-guard.json, or PATHS.firstApply: what is under way and not confirmed. Root's alone. */
 const GuardState = z.object({
   version: z.literal(1),
   /** 'applying' while steps are done; 'waiting' when all is done and healthy, and only the word is missing. */
@@ -29,12 +29,16 @@ const GuardState = z.object({
   restoresYaml: z.boolean().optional(),
   /** Before there is a confirmed generation to go back to: the steps, and how many of them were begun. */
   journal: z.object({ steps: z.array(z.custom<Step>()), begun: z.number() }).optional(),
+  /** With a journal: the kernel's boot_id. In another boot no time is left. */
+  boot: z.string().optional(),
 })
 export type GuardState = z.output<typeof GuardState>
 
 /** What is under way; undefined when nothing is. */
-export function readGuard(host: Host): Promise<GuardState | undefined> {
-  return readState(host, PATHS.guard)
+export async function readGuard(host: Host): Promise<GuardState | undefined> {
+  const state = (await readState(host, PATHS.guard)) ?? (await readState(host, PATHS.firstApply))
+  const booted = state?.boot !== undefined && state.boot !== (await bootId(host))
+  return booted ? { ...state, deadline: 0 } : state
 }
 
 /** What boot went back from, and nobody has put right since; undefined when it did not. */
@@ -57,8 +61,16 @@ function parse(text: string): unknown {
   }
 }
 
-export function writeGuard(host: Host, state: GuardState): Promise<void> {
-  return host.write(PATHS.guard, `${JSON.stringify(state)}\n`, 0o600)
+/** One with a journal outlives the boot, since nothing else says then what there was. */
+export async function writeGuard(host: Host, state: GuardState): Promise<void> {
+  if (!state.journal) return host.write(PATHS.guard, `${JSON.stringify(state)}\n`, 0o600)
+  const kept = { ...state, boot: await bootId(host) } satisfies GuardState
+  await host.write(PATHS.firstApply, `${JSON.stringify(kept)}\n`, 0o600)
+}
+
+/** random(4) */
+async function bootId(host: Host): Promise<string> {
+  return (await host.read('/proc/sys/kernel/random/boot_id'))?.trim() ?? ''
 }
 
 /** Seconds since boot: a clock that is set meanwhile changes nothing. */
@@ -131,8 +143,7 @@ export function disarmApplying(host: Host): Promise<void> {
 
 /** Forgets what was under way and stops the timers. A timer that stays fires and finds nothing to do. */
 export async function disarm(host: Host): Promise<void> {
-  await host.remove(PATHS.guard)
-  await host.remove(PATHS.fellBack)
+  for (const path of [PATHS.guard, PATHS.firstApply, PATHS.fellBack]) await host.remove(path)
   await stopUnits(
     host,
     Object.values(UNITS).map((unit) => `${unit}.timer`),

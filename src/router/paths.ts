@@ -15,6 +15,8 @@ export const PATHS = {
   lock: '/run/sekisho.lock',
   /** What is under way and not confirmed; gone after a boot, which itself goes back to `confirmed`. */
   guard: '/run/sekisho-guard.json',
+  /** The same of the first apply of all, which boot cannot go back from by itself: there is no `confirmed` yet. */
+  firstApply: '/etc/sekisho/first-apply.json',
   /** Boot went back to `confirmed`: the same, for what can only be put right once Docker runs. */
   fellBack: '/run/sekisho-fell-back.json',
   /** Installed releases: /opt/sekisho/<version>-<hash>/, and the symlink /opt/sekisho/current. */

@@ -61,7 +61,10 @@ TimeoutStartSec=60
 WantedBy=sysinit.target
 `
 
-/** boot.sh is early and knows no Docker. What it could not put right, the way back of an apply does, later. */
+/**
+ * boot.sh is early and knows no Docker. What it could not put right, the way back of an apply does, later; and the whole
+ * way back from a first apply that another boot saw.
+ */
 const MEND = `${generatedHeader('core')}
 [Unit]
 Description=Sekisho: containers go back to the confirmed configuration too
@@ -71,7 +74,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=exec
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'test ! -e ${PATHS.fellBack} || exec ${PATHS.install}/current/sekisho rollback --unconfirmed'
+ExecStart=/bin/sh -c 'if test -e ${PATHS.fellBack} || { test -e ${PATHS.firstApply} && ! grep -qF "$$(cat /proc/sys/kernel/random/boot_id)" ${PATHS.firstApply}; }; then exec ${PATHS.install}/current/sekisho rollback --unconfirmed; fi'
 Restart=on-failure
 RestartSec=10
 
