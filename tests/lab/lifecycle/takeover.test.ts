@@ -199,6 +199,17 @@ describe('the first apply fails after the swap, and the machine is given back', 
     expect(stderr).toContain('Everything is as it was before.')
     await expectGivenBack(before)
   })
+
+  test('or cannot fail any more: the power goes, and boot gives it back', async () => {
+    await lab.restartRouter()
+    const before = await look()
+    const apply = lab.router.spawn(['sekisho', 'apply'])
+    await apply.waitFor('containers:')
+    await lab.restartRouter({ how: 'power-cut' })
+    await apply.stop()
+    await expectGivenBack(before)
+    expect(await sh('ls /etc/sekisho')).not.toContain('first-apply.json')
+  })
 })
 
 test('apply sets them aside, and writes down what it took', async () => {
