@@ -1,0 +1,58 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Family } from './family.ts'
+
+/** The text of a scrape (Prometheus' text format, version 0.0.4). What is not a number is left out. */
+export function expose(families: readonly Family[]): Promise<string> {
+  // A registry of its own for each scrape: what is gone is not shown for ever.
+  const registry = new Registry()
+  for (const family of families) add(registry, family)
+  return registry.metrics()
+}
+
+export const CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
+
+function add(registry: Registry, family: Family): void {
+  const { name, help } = family
+  if (family.type === 'histogram') {
+    registry.registerMetric(new CountedHistogram(family))
+    return
+  }
+  const samples = family.samples.filter(({ value }) => Number.isFinite(value))
+  const labelNames = Object.keys(samples[0]?.labels ?? {})
+  if (family.type === 'gauge') {
+    const gauge = new Gauge({ name, help, labelNames, registers: [registry] })
+    for (const { labels, value } of samples) gauge.set(labels, value)
+  } else {
+    const counter = new Counter({ name, help, labelNames, registers: [registry] })
+    for (const { labels, value } of samples) if (value >= 0) counter.inc(labels, value)
+  }
+}
+
+/** A histogram that somebody else has counted: the library knows only how to count itself. */
+class CountedHistogram extends Histogram {
+  readonly #family: Extract<Family, { type: 'histogram' }>
+
+  constructor(family: Extract<Family, { type: 'histogram' }>) {
+    const { name, help, buckets } = family
+    super({ name, help, buckets: buckets.map(({ upToSecs }) => upToSecs), registers: [] })
+    this.#family = family
+  }
+
+  override async get(): ReturnType<Histogram['get']> {
+    const { name, buckets, sum } = this.#family
+    let count = 0
+    const values = buckets.map((bucket) => {
+      count += bucket.count
+      return { metricName: `${name}_bucket`, labels: { le: bucket.upToSecs }, value: count }
+    })
+    return {
+      ...(await super.get()),
+      values: [
+        ...values,
+        { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },
+        { metricName: `${name}_sum`, labels: {}, value: sum },
+        { metricName: `${name}_count`, labels: {}, value: count },
+      ],
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import { integer, path, record, string } from '../lib/json-fields.ts'
+
+/** Where figures are found, and which devices are the router's: the part of the settings that both programs have. */
+export interface MetricsSettings {
+  readonly hostname: string
+  /** The directories of status files, as the container sees them; each may be absent or empty. */
+  readonly agent: string
+  readonly recorder: string
+  readonly watch: string
+  readonly wan: string
+  /** The devices whose traffic is shown: zone is "wan" or the network's name, and empty for a port of one. */
+  readonly devices: readonly { readonly device: string; readonly zone: string }[]
+  readonly networks: readonly { readonly name: string; readonly subnetId: number }[]
+}
+
+/** Reads what our own renderer wrote; throws on anything else. */
+export function parseMetricsSettings(value: unknown): MetricsSettings {
+  const all = record(value, 'settings')
+  return {
+    hostname: string(all.hostname, 'hostname'),
+    agent: path(all.agent, 'agent'),
+    recorder: path(all.recorder, 'recorder'),
+    watch: path(all.watch, 'watch'),
+    wan: string(all.wan, 'wan'),
+    devices: list(all.devices, 'devices').map((one) => {
+      const { device, zone } = record(one, 'devices')
+      return {
+        device: string(device, 'devices.device'),
+        zone: zone === '' ? '' : string(zone, 'devices.zone'),
+      }
+    }),
+    networks: list(all.networks, 'networks').map((one) => {
+      const { name, subnetId } = record(one, 'networks')
+      return { name: string(name, 'networks.name'), subnetId: integer(subnetId, 'networks.subnetId', 1) }
+    }),
+  }
+}
+
+export function list(value: unknown, name: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Error(`${name} is not a list`)
+  return value
+}
