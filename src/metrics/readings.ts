@@ -76,9 +76,9 @@ export async function takeReadings(settings: MetricsSettings): Promise<Readings>
     read(`${CONNTRACK}max`),
     read(join(settings.agent, 'status.json')),
     read(join(settings.agent, 'figures.json')),
-    read(join(settings.recorder, 'status.json')),
-    read(join(settings.watch, 'dns.json')),
-    read(join(settings.watch, 'flows.json')),
+    read(join(settings.statuses, 'recorder/status.json')),
+    read(join(settings.statuses, 'watch/dns.json')),
+    read(join(settings.statuses, 'watch/flows.json')),
   ])
   const fresh = (text: string) => Math.abs(time - (writtenAt(text) ?? 0)) < STALE_MS
   const load = parseLoad(loadText)

@@ -3,10 +3,10 @@ import { integer, path, record, string } from '../lib/json-fields.ts'
 /** Where figures are found, and which devices are the router's: the part of the settings that both programs have. */
 export interface MetricsSettings {
   readonly hostname: string
-  /** The directories of status files, as the container sees them; each may be absent or empty. */
+  /** Where sekishod writes, as the container sees it. */
   readonly agent: string
-  readonly recorder: string
-  readonly watch: string
+  /** The modules' directories of status files by their names, each of which may be absent. */
+  readonly statuses: string
   readonly wan: string
   /** The devices whose traffic is shown: zone is "wan" or the network's name, and empty for a port of one. */
   readonly devices: readonly { readonly device: string; readonly zone: string }[]
@@ -19,8 +19,7 @@ export function parseMetricsSettings(value: unknown): MetricsSettings {
   return {
     hostname: string(all.hostname, 'hostname'),
     agent: path(all.agent, 'agent'),
-    recorder: path(all.recorder, 'recorder'),
-    watch: path(all.watch, 'watch'),
+    statuses: path(all.statuses, 'statuses'),
     wan: string(all.wan, 'wan'),
     devices: list(all.devices, 'devices').map((one) => {
       const { device, zone } = record(one, 'devices')

@@ -31,17 +31,20 @@ async function main(settings: MackerelSettings): Promise<void> {
   const since = new Date().toISOString()
   const stop = new AbortController()
   const spool = await Spool.open(join(settings.data, 'spool'))
-  const poster = new Poster(new MackerelApi(settings.apiUrl, settings.apiKeyFile), settings, spool)
+  const api = new MackerelApi(settings.apiUrl, settings.apiKeyFile)
+  const poster = new Poster(api, settings, spool, () => tell())
   const report = (): Promise<void> => {
     const status = { version: 1, since, time: new Date().toISOString(), ...poster.status() }
     return writeFileAtomic(settings.status, `${JSON.stringify(status)}\n`, { durable: false }).catch(
       (error: unknown) => log('status', `cannot write the status: ${describe(error)}`),
     )
   }
+  // One after the other: they share a temporary file.
   let writing = report()
-  const timer = setInterval(() => {
+  const tell = (): void => {
     writing = writing.then(report)
-  }, STATUS_MS)
+  }
+  const timer = setInterval(tell, STATUS_MS)
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort())
 
   poster.poke()

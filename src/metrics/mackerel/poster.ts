@@ -35,6 +35,7 @@ export class Poster {
   readonly #api: MackerelApi
   readonly #settings: MackerelSettings
   readonly #spool: Spool
+  readonly #onChange: () => void
   readonly #stop = new AbortController()
   #wake: (() => void) | undefined
   #hostId: string | undefined
@@ -49,10 +50,12 @@ export class Poster {
   #setupProblem: string | undefined
   readonly #done: Promise<void>
 
-  constructor(api: MackerelApi, settings: MackerelSettings, spool: Spool) {
+  /** `onChange` hears that the status is another. */
+  constructor(api: MackerelApi, settings: MackerelSettings, spool: Spool, onChange: () => void) {
     this.#api = api
     this.#settings = settings
     this.#spool = spool
+    this.#onChange = onChange
     this.#done = this.#run()
   }
 
@@ -96,6 +99,7 @@ export class Poster {
         if (this.#waits !== undefined) log('works', 'posting works again')
         this.#failures = 0
         this.#waits = undefined
+        this.#onChange()
         if (this.#spool.size > 0) await this.#sleep(PAUSE_MS)
       }
     }
@@ -105,6 +109,7 @@ export class Poster {
     this.#failures += 1
     this.#waits = reason
     await this.#spool.save()
+    this.#onChange()
     const ceiling = Math.min(this.#settings.intervalSecs * 1000, FIRST_WAIT_MS * 2 ** (this.#failures - 1))
     // Half of it is chance, so that many routers do not come back at once.
     const wait = Math.max(ceiling * (0.5 + Math.random() / 2), (afterSecs ?? 0) * 1000)

@@ -17,7 +17,11 @@ export function serve(
 ): { stop(): void } {
   const text = remembered(page)
   const servers = addresses.map((address) => listen(address, port, text))
-  return { stop: () => servers.forEach((one) => one.stop()) }
+  return {
+    stop() {
+      for (const server of servers) server.stop()
+    },
+  }
 }
 
 function listen(address: string, port: number, text: () => Promise<string>): { stop(): void } {

@@ -7,7 +7,7 @@ import { PATHS } from '../paths.ts'
  */
 
 const AGENT = '/run/agent'
-const STATUS = '/run/metrics'
+const STATUSES = '/run/metrics'
 
 /** The part of the settings that src/metrics/settings.ts reads. */
 export function metricsSettings(router: Router) {
@@ -21,8 +21,7 @@ export function metricsSettings(router: Router) {
   return {
     hostname: router.hostname,
     agent: AGENT,
-    recorder: `${STATUS}/recorder`,
-    watch: `${STATUS}/watch`,
+    statuses: STATUSES,
     wan: wan.device,
     devices: [...zones, ...[...new Set(rest)].map((device) => ({ device, zone: '' }))],
     networks: networks.map(({ name, subnetId }) => ({ name, subnetId })),
@@ -37,7 +36,7 @@ export function metricsMounts(provided: readonly Provided[]): Mount[] {
     ...files.map(({ module, file }) => ({
       kind: 'host' as const,
       source: file.slice(0, file.lastIndexOf('/')),
-      target: `${STATUS}/${module}`,
+      target: `${STATUSES}/${module}`,
     })),
   ]
 }
