@@ -1,5 +1,6 @@
-/** How many answers took at most so long, each bucket for itself, in the order of their bounds. */
+/** How many answers took so long: each bucket for itself, in the order of their bounds. */
 export interface LatencyBucket {
+  readonly fromSecs: number
   readonly upToSecs: number
   readonly count: number
 }
@@ -8,10 +9,11 @@ export interface LatencyBucket {
 export function latencyBuckets(figures: Readonly<Record<string, number>>): LatencyBucket[] {
   return Object.entries(figures)
     .flatMap(([name, count]) => {
-      const [, secs, micros] = /^histogram\.\d+\.\d+\.to\.(\d+)\.(\d+)$/.exec(name) ?? []
-      return secs === undefined || micros === undefined
+      const [, ...bounds] = /^histogram\.(\d+)\.(\d+)\.to\.(\d+)\.(\d+)$/.exec(name) ?? []
+      const [from = 0, fromMicros = 0, upTo, upToMicros = 0] = bounds.map(Number)
+      return upTo === undefined
         ? []
-        : [{ upToSecs: Number(secs) + Number(micros) / 1e6, count }]
+        : [{ fromSecs: from + fromMicros / 1e6, upToSecs: upTo + upToMicros / 1e6, count }]
     })
     .toSorted((a, b) => a.upToSecs - b.upToSecs)
 }
@@ -22,7 +24,7 @@ export function bucketsSince(
   now: readonly LatencyBucket[],
 ): LatencyBucket[] {
   const old = new Map(before.map(({ upToSecs, count }) => [upToSecs, count]))
-  const since = now.map(({ upToSecs, count }) => ({ upToSecs, count: count - (old.get(upToSecs) ?? 0) }))
+  const since = now.map((bucket) => ({ ...bucket, count: bucket.count - (old.get(bucket.upToSecs) ?? 0) }))
   return since.some(({ count }) => count < 0) ? [...now] : since
 }
 
@@ -35,11 +37,10 @@ export function quantile(buckets: readonly LatencyBucket[], share: number): numb
   if (total === 0) return undefined
   const wanted = share * total
   let passed = 0
-  let from = 0
-  for (const { upToSecs, count } of buckets) {
-    if (count > 0 && passed + count >= wanted) return from + (upToSecs - from) * ((wanted - passed) / count)
+  for (const { fromSecs, upToSecs, count } of buckets) {
+    if (count > 0 && passed + count >= wanted)
+      return fromSecs + (upToSecs - fromSecs) * ((wanted - passed) / count)
     passed += count
-    from = upToSecs
   }
-  return from
+  return buckets.at(-1)?.upToSecs
 }

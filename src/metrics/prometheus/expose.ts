@@ -28,18 +28,18 @@ function add(registry: Registry, family: Family): void {
   }
 }
 
-/** A histogram that somebody else has counted: the library knows only how to count itself. */
-class CountedHistogram extends Histogram {
+/** A histogram that somebody else has counted: the library's own can only count what it is shown. */
+class CountedHistogram extends Gauge {
   readonly #family: Extract<Family, { type: 'histogram' }>
 
   constructor(family: Extract<Family, { type: 'histogram' }>) {
-    const { name, help, buckets } = family
-    super({ name, help, buckets: buckets.map(({ upToSecs }) => upToSecs), registers: [] })
+    super({ name: family.name, help: family.help, registers: [] })
     this.#family = family
   }
 
-  override async get(): ReturnType<Histogram['get']> {
-    const { name, buckets, sum } = this.#family
+  override async get(): ReturnType<Gauge['get']> {
+    const { name, help, buckets, sum } = this.#family
+    const { type } = await new Histogram({ name, help, registers: [] }).get()
     let count = 0
     const values = buckets.map((bucket) => {
       count += bucket.count
@@ -47,6 +47,7 @@ class CountedHistogram extends Histogram {
     })
     return {
       ...(await super.get()),
+      type,
       values: [
         ...values,
         { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },

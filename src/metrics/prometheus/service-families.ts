@@ -100,10 +100,10 @@ function leaseFamilies(
       return type === undefined ? [] : [{ labels: { type }, value }]
     })
   return [
-    gauge('kea_dhcp4_addresses_assigned', 'Addresses that clients have', ofNetworks('assigned')),
-    gauge('kea_dhcp4_addresses_total', 'Addresses in the pools', ofNetworks('total')),
+    gauge('kea_dhcp4_assigned_addresses', 'Addresses that clients have', ofNetworks('assigned')),
+    gauge('kea_dhcp4_pool_addresses', 'Addresses in the pools', ofNetworks('total')),
     gauge(
-      'kea_dhcp4_addresses_declined',
+      'kea_dhcp4_declined_addresses',
       'Addresses somebody else has, as clients say',
       ofNetworks('declined'),
     ),
