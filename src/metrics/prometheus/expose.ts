@@ -41,19 +41,21 @@ class CountedHistogram extends Gauge {
     const { name, help, buckets, sum } = this.#family
     const { type } = await new Histogram({ name, help, registers: [] }).get()
     let count = 0
-    const values = buckets.map((bucket) => {
-      count += bucket.count
-      return { metricName: `${name}_bucket`, labels: { le: bucket.upToSecs }, value: count }
+    const line = (end: string, labels: { le?: number | string }, value: number) => ({
+      metricName: `${name}_${end}`,
+      labels,
+      value,
     })
-    return {
-      ...(await super.get()),
-      type,
-      values: [
-        ...values,
-        { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: count },
-        { metricName: `${name}_sum`, labels: {}, value: sum },
-        { metricName: `${name}_count`, labels: {}, value: count },
-      ],
-    }
+    const lines = buckets.map((bucket) => {
+      count += bucket.count
+      return line('bucket', { le: bucket.upToSecs }, count)
+    })
+    const values = [
+      ...lines,
+      line('bucket', { le: '+Inf' }, count),
+      line('sum', {}, sum),
+      line('count', {}, count),
+    ]
+    return { ...(await super.get()), type, values }
   }
 }
