@@ -6,6 +6,7 @@ export function metricsSettings(folder: string): MetricsSettings {
     hostname: 'gate',
     agent: `${folder}/agent`,
     statuses: `${folder}/metrics`,
+    services: ['agent', 'leases', 'resolver', 'recorder', 'watch'],
     wan: 'lo',
     devices: [
       { device: 'lo', zone: 'wan' },

@@ -21,7 +21,7 @@ function config(): AgentConfig {
     wan: { device: 'wan0', mode: 'dhcp', watchdog: false },
     networks: [],
     leases: { socket: join(folder, 'kea.sock') },
-    names: { resolverSocket: join(folder, 'unbound.ctl'), reserved: [] },
+    resolverSocket: join(folder, 'unbound.ctl'),
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, statfs } from 'node:fs/promises'
+import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { AgentConfig } from '../router/render/agent.ts'
 import {
@@ -26,10 +26,11 @@ export class FiguresJob {
   }
 
   async run(): Promise<void> {
-    const { leases, names } = this.#config
+    const { leases, resolverSocket } = this.#config
     // A server that is away is its own jobs' news: here its figures are missing, which says it too.
     const [resolver, server] = await Promise.all([
-      names && ask(names.resolverSocket, 'UBCT1 stats_noreset\n').then(parseResolverFigures).catch(nothing),
+      resolverSocket &&
+        ask(resolverSocket, 'UBCT1 stats_noreset\n').then(parseResolverFigures).catch(nothing),
       leases && ask(leases.socket, '{"command":"statistic-get-all"}').then(parseLeaseFigures).catch(nothing),
     ])
     const figures: Figures = {
@@ -55,6 +56,8 @@ function nothing(): undefined {
 async function filesystems(): Promise<FilesystemFigures[]> {
   const mounts = parseMounts(await readFile('/proc/self/mountinfo', 'utf8')).slice(0, MAX_FILESYSTEMS)
   const found = mounts.map(async ({ name, mount }) => {
+    // A single file that was mounted shows the file system that it lies in, which may be another machine's.
+    if (!(await stat(mount)).isDirectory()) return undefined
     const { bsize, blocks, bfree, bavail } = await statfs(mount)
     return {
       name,
@@ -65,5 +68,7 @@ async function filesystems(): Promise<FilesystemFigures[]> {
     }
   })
   const settled = await Promise.allSettled(found)
-  return settled.flatMap((one) => (one.status === 'fulfilled' && one.value.sizeBytes > 0 ? [one.value] : []))
+  return settled.flatMap((one) =>
+    one.status === 'fulfilled' && one.value !== undefined && one.value.sizeBytes > 0 ? [one.value] : [],
+  )
 }

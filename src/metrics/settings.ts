@@ -7,6 +7,8 @@ export interface MetricsSettings {
   readonly agent: string
   /** The modules' directories of status files by their names, each of which may be absent. */
   readonly statuses: string
+  /** What there is to be up or down: sekishod, who hands out leases, the resolver, and modules that have a status. */
+  readonly services: readonly string[]
   readonly wan: string
   /** The devices whose traffic is shown: zone is "wan" or the network's name, and empty for a port of one. */
   readonly devices: readonly { readonly device: string; readonly zone: string }[]
@@ -20,6 +22,7 @@ export function parseMetricsSettings(value: unknown): MetricsSettings {
     hostname: string(all.hostname, 'hostname'),
     agent: path(all.agent, 'agent'),
     statuses: path(all.statuses, 'statuses'),
+    services: list(all.services, 'services').map((name) => string(name, 'services')),
     wan: string(all.wan, 'wan'),
     devices: list(all.devices, 'devices').map((one) => {
       const { device, zone } = record(one, 'devices')

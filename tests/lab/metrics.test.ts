@@ -31,11 +31,10 @@ let server: ChildProcess | undefined
 beforeAll(async () => {
   lab = await openLab()
   folder = await mkdtemp(join(tmpdir(), 'sekisho-metrics-'))
-  await runOk([
-    ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-subj', '/CN=mackerel', '-addext', `subjectAltName=IP:${SERVERS.www.v4}`],
-    ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
-  ])
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const name = ['-subj', '/CN=mackerel', '-addext', `subjectAltName=IP:${SERVERS.www.v4}`]
+  const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')]
+  await runOk(['openssl', 'req', '-x509', ...key, ...name, ...files])
   await startServer()
   await lab.router.writeFile('/root/secrets/mackerel', `${KEY}\n`, '0400')
   await lab.router.writeFile('/root/secrets/mackerel-ca', await readFile(join(folder, 'cert.pem')))

@@ -23,16 +23,26 @@ export function serviceFamilies(readings: Readings, settings: MetricsSettings): 
     gauge(
       'sekisho_service_up',
       'Whether a service said something of itself within the last minute',
-      Object.entries({
-        agent: readings.agent,
-        resolver: readings.figures?.resolver,
-        leases: readings.figures?.leases,
-        recorder: readings.recorder,
-        'watch-dns': readings.watchers.dns,
-        'watch-flows': readings.watchers.flows,
-      }).map(([service, found]) => ({ labels: { service }, value: found === undefined ? 0 : 1 })),
+      services(readings, settings),
     ),
   ]
+}
+
+/** Of those that router.yaml has: one that it does not name is not down. */
+function services({ agent, figures, recorder, watchers }: Readings, settings: MetricsSettings): Sample[] {
+  const parts: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    agent: { agent },
+    leases: { leases: figures?.leases },
+    resolver: { resolver: figures?.resolver },
+    recorder: { recorder },
+    watch: { 'watch-dns': watchers.dns, 'watch-flows': watchers.flows },
+  }
+  return settings.services.flatMap((name) =>
+    Object.entries(parts[name] ?? {}).map(([service, found]) => ({
+      labels: { service },
+      value: found === undefined ? 0 : 1,
+    })),
+  )
 }
 
 function wanFamilies({ agent, wanLatencySecs }: Readings): Family[] {

@@ -68,14 +68,14 @@ export const mackerel = defineModule({
     'src/recorder/atomic-file.ts',
     'src/recorder/log.ts',
   ],
-  build: ({ config, router, provided }) => ({
-    files: [{ path: 'mackerel.json', text: renderMackerelSettings(config, router) }],
+  build: (ctx) => ({
+    files: [{ path: 'mackerel.json', text: renderMackerelSettings(ctx) }],
     services: [
       {
         name: 'mackerel',
         image: 'build',
         command: [TARGETS.settings],
-        ...(config.ca_file !== undefined && { environment: { NODE_EXTRA_CA_CERTS: TARGETS.ca } }),
+        ...(ctx.config.ca_file !== undefined && { environment: { NODE_EXTRA_CA_CERTS: TARGETS.ca } }),
         // The key is root's alone; without a capability uid 0 is what may read it, and no more.
         user: '0:0',
         network: 'host',
@@ -84,8 +84,8 @@ export const mackerel = defineModule({
           { kind: 'file', file: 'mackerel.json', target: TARGETS.settings },
           { kind: 'data', volume: 'posts', target: TARGETS.data },
           { kind: 'run', target: TARGETS.run },
-          ...filesOf(config).map(({ path, target }): Mount => ({ kind: 'host', source: path, target })),
-          ...metricsMounts(provided('metrics')),
+          ...filesOf(ctx.config).map(({ path, target }): Mount => ({ kind: 'host', source: path, target })),
+          ...metricsMounts(ctx.provided('metrics')),
         ],
         health: {
           test: ['/usr/local/bin/node', 'src/metrics/mackerel/health.ts', TARGETS.settings],

@@ -1,4 +1,4 @@
-import type { Router } from '../../router/model.ts'
+import type { Context } from '../../router/module.ts'
 import { generatedHeader } from '../../router/render/header.ts'
 import { metricsSettings } from '../../router/render/metrics-settings.ts'
 
@@ -23,10 +23,11 @@ interface Config {
 }
 
 /** mackerel.json (src/metrics/mackerel/settings.ts reads it): JSON has no comments, so the notice is a key. */
-export function renderMackerelSettings(config: Config, router: Router): string {
+export function renderMackerelSettings(ctx: Context<Config>): string {
+  const { config } = ctx
   const settings = {
     notice: generatedHeader('mackerel', '').trim(),
-    ...metricsSettings(router),
+    ...metricsSettings(ctx),
     apiUrl: config.api_url.replace(/\/$/, ''),
     apiKeyFile: TARGETS.key,
     ...(config.host_id_file !== undefined && { hostIdFile: TARGETS.hostId }),

@@ -31,11 +31,13 @@ export const prometheus = defineModule({
     'node_modules/tdigest',
     'node_modules/bintrees',
   ],
-  build({ config: { port, networks: names }, router, provided }) {
+  build(ctx) {
+    const { config, router, provided } = ctx
+    const { port, networks: names } = config
     const networks = router.networks.filter(({ name }) => names.includes(name))
     const addresses = [LOOPBACK, ...networks.flatMap(addressesOf)]
     return {
-      files: [{ path: 'prometheus.json', text: renderPrometheusSettings({ router, addresses, port }) }],
+      files: [{ path: 'prometheus.json', text: renderPrometheusSettings(ctx, addresses) }],
       services: [
         {
           name: 'prometheus',

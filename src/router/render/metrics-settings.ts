@@ -1,5 +1,4 @@
-import type { Router } from '../model.ts'
-import type { Mount, Provided } from '../module.ts'
+import type { Context, Mount, Provided } from '../module.ts'
 import { PATHS } from '../paths.ts'
 
 /*
@@ -10,7 +9,7 @@ const AGENT = '/run/agent'
 const STATUSES = '/run/metrics'
 
 /** The part of the settings that src/metrics/settings.ts reads. */
-export function metricsSettings(router: Router) {
+export function metricsSettings({ router, provided }: Pick<Context<unknown>, 'router' | 'provided'>) {
   const { wan, networks } = router
   const ports = [wan.member, ...networks.flatMap(({ members }) => members)].map(({ device }) => device)
   const zones = [
@@ -22,6 +21,12 @@ export function metricsSettings(router: Router) {
     hostname: router.hostname,
     agent: AGENT,
     statuses: STATUSES,
+    services: [
+      'agent',
+      ...(provided('leases').length > 0 ? ['leases'] : []),
+      ...(provided('local-names').length > 0 ? ['resolver'] : []),
+      ...provided('metrics').map(({ module }) => module),
+    ],
     wan: wan.device,
     devices: [...zones, ...[...new Set(rest)].map((device) => ({ device, zone: '' }))],
     networks: networks.map(({ name, subnetId }) => ({ name, subnetId })),
