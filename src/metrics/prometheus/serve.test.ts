@@ -3,12 +3,12 @@ import { afterEach, expect, test } from 'vitest'
 import { freeTcpPort } from '../../../tests/free-port.ts'
 import { serve } from './serve.ts'
 
-let stop: (() => void) | undefined
-afterEach(() => stop?.())
+let server: ReturnType<typeof serve> | undefined
+afterEach(() => server?.stop())
 
 async function start(page: () => Promise<string>): Promise<string> {
   const port = await freeTcpPort()
-  stop = serve(['127.0.0.1'], port, page).stop
+  server = serve(['127.0.0.1'], port, page)
   const url = `http://127.0.0.1:${port}`
   await expect
     .poll(() =>
