@@ -109,7 +109,7 @@ it('goes back to the byte from any router to any other, wherever it fails', asyn
       expect(result.unrestored).toEqual([])
       expect(fake.snapshot()).toEqual(before)
     }),
-    { numRuns: process.env.SEKISHO_FULL ? 200 : 8, examples: [[[], OPTION_EDITS.slice(0, 3), 90]] },
+    { numRuns: process.env.SEKISHO_FULL ? 200 : 8, examples: [[[], OPTION_EDITS.slice(0, 3), 60]] },
   )
   expect(undone).toBeGreaterThan(0)
 }, 300_000)
