@@ -11,7 +11,7 @@ import { dashboardMetrics } from '../dashboard-metrics.ts'
 import type { MackerelState } from '../mackerel-server.ts'
 import { parseScrape } from '../parse-scrape.ts'
 import { editedYaml } from './support/edit-yaml.ts'
-import { applyYaml } from './support/router-yaml.ts'
+import { applyYaml, baseline } from './support/router-yaml.ts'
 
 /*
  * The router's metrics, as Mackerel on the Internet and Prometheus at home get them.
@@ -38,7 +38,8 @@ beforeAll(async () => {
   await startServer()
   await lab.router.writeFile('/root/secrets/mackerel', `${KEY}\n`, '0400')
   await lab.router.writeFile('/root/secrets/mackerel-ca', await readFile(join(folder, 'cert.pem')))
-  // Who they were in a run before.
+  // A lab that was kept has who the host was in the run before.
+  if ((await lab.router.exec(['docker', 'inspect', 'sekisho-mackerel-1'])).code === 0) await baseline(lab)
   await lab.router.execOk(['rm', '-rf', '/var/lib/sekisho/mackerel'])
   const yaml = await editedYaml(lab, (document) => {
     document.setIn(['modules', 'prometheus'], { networks: ['home'] })
