@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { log } from '../../recorder/log.ts'
+import { describe, log } from '../../recorder/log.ts'
 import type { MackerelApi, Outcome } from './api.ts'
 import type { PostFigures } from './custom-metrics.ts'
 import { type Identity, identify } from './identity.ts'
@@ -93,7 +93,10 @@ export class Poster {
         })
         continue
       }
-      const outcome = await this.#step()
+      // What a server says may be anything, and a disk may refuse: no reason to end.
+      const outcome = await this.#step().catch(
+        (error: unknown): Outcome => ({ kind: 'later', reason: describe(error) }),
+      )
       if (outcome.kind === 'later') await this.#pause(outcome)
       else {
         if (this.#waits !== undefined) log('works', 'posting works again')
@@ -135,16 +138,18 @@ export class Poster {
       this.#alone = points.length
       return outcome
     }
-    this.#alone = Math.max(0, this.#alone - 1)
-    await this.#spool.remove(times)
-    if (outcome.kind === 'done') this.#posted += points.length
-    else {
+    if (outcome.kind === 'refused') {
+      // Perhaps it is the host that is gone.
+      this.#hostId = undefined
+      const now = await this.#identity()
+      if (now.kind !== 'known') return later(now)
+      if (now.hostId !== identity.hostId) return { kind: 'done', body: {} }
       this.#refused += points.length
       this.#setupProblem = outcome.reason
       log('refused', `given up, as Mackerel does not take it: ${outcome.reason}`)
-      // Perhaps the host is gone.
-      this.#hostId = undefined
-    }
+    } else this.#posted += points.length
+    this.#alone = Math.max(0, this.#alone - 1)
+    await this.#spool.remove(times)
     return outcome
   }
 

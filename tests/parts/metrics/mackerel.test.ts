@@ -222,6 +222,18 @@ test('with a wrong key it waits for the right one, and says so without telling i
   await expect.poll(() => times('loadavg1').length, WAIT).toBeGreaterThanOrEqual(2)
 })
 
+test('a host that was retired at Mackerel is registered anew, and its points go there', async () => {
+  await start()
+  await expect.poll(() => times('loadavg1').length, WAIT).toBeGreaterThanOrEqual(1)
+  const old = server.state.hosts[onlyHost(server.state)]
+  if (old) old.isRetired = true
+  await expect.poll(() => Object.keys(server.state.hosts).length, WAIT).toBe(2)
+  const fresh = Object.entries(server.state.hosts).find(([, { isRetired }]) => !isRetired)?.[0] ?? ''
+  const posted = () => Object.keys(server.state.values[fresh]?.loadavg1 ?? {}).length
+  await expect.poll(posted, WAIT).toBeGreaterThanOrEqual(2)
+  expect(await status()).toMatchObject({ hostId: fresh, refused: 0 })
+})
+
 test("an agent's host is used as it is", async () => {
   server.state.hosts['2eQGEaLxiYU'] = { name: 'old', meta: { a: 1 }, isRetired: false, createdAt: 1 }
   await writeFile(join(folder, 'id'), '2eQGEaLxiYU')
@@ -229,6 +241,27 @@ test("an agent's host is used as it is", async () => {
   await expect.poll(() => times('custom.sekisho.wan.rx').length, WAIT).toBeGreaterThanOrEqual(1)
   expect(times('loadavg1')).toEqual([])
   expect(server.state.hosts['2eQGEaLxiYU']).toMatchObject({ name: 'old', meta: { a: 1 } })
+})
+
+test('a server that says anything is waited out, and what it did not take arrives later', async () => {
+  const odd: unknown[] = [
+    null,
+    [],
+    'x',
+    7,
+    { host: null, monitors: [null, 1], id: ['a'] },
+    { id: '../../etc' },
+  ]
+  let asked = 0
+  server.fault = () => {
+    asked += 1
+    return { status: [200, 200, 500, 302, 200, 418][asked % 6] ?? 200, body: odd[asked % odd.length] }
+  }
+  await start({ hostMetrics: false })
+  await expect.poll(() => asked, WAIT).toBeGreaterThanOrEqual(6)
+  server.fault = undefined
+  await expect.poll(() => times('custom.sekisho.wan.rx').length, WAIT).toBeGreaterThanOrEqual(5)
+  await expect.poll(async () => (await status()).waiting, WAIT).toBe(0)
 })
 
 test('the key follows no redirect', async () => {
