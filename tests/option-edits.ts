@@ -24,6 +24,9 @@ export const SECRET_FILES = {
   '/root/secrets/s3': '[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = example\n',
   '/root/secrets/forward-key': 'example\n',
   '/root/secrets/forward-users': 'someone:example\n',
+  '/root/secrets/mackerel': 'example\n',
+  '/root/secrets/mackerel-id': '2eQGEaLxiYU\n',
+  '/root/secrets/mackerel-ca': '',
 } as const
 
 const MiB = 1024 * 1024
@@ -253,6 +256,32 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
           flows: { active_timeout_secs: 60, ipfix: { address: '192.0.2.99', port: 4740 } },
         },
       },
+    },
+  },
+  {
+    name: 'mackerel',
+    group: 'dhcp',
+    patch: {
+      modules: {
+        mackerel: {
+          api_key_file: '/root/secrets/mackerel',
+          host_id_file: '/root/secrets/mackerel-id',
+          roles: ['home:router'],
+          monitors: true,
+          host_metrics: false,
+          api_url: 'https://mackerel.example.org',
+          ca_file: '/root/secrets/mackerel-ca',
+          interval_secs: 30,
+        },
+      },
+    },
+  },
+  {
+    name: 'prometheus',
+    group: 'dhcp',
+    patch: {
+      networks: { guest: { router_access: ['ssh', 'ping'] } },
+      modules: { prometheus: { port: 9999, networks: ['guest'] } },
     },
   },
 ]

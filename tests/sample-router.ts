@@ -73,6 +73,13 @@ export function sampleRouter(changes: Partial<Router> = {}): Router {
   }
 }
 
+/** Who writes a status file for those that show metrics. */
+export const METRICS: readonly Provided[] = ['recorder', 'watch'].map((module) => ({
+  capability: 'metrics',
+  module,
+  file: `${PATHS.run}/${module}/status.json`,
+}))
+
 /** The context a module sees for this configuration as the file has it; throws when its schema refuses it. */
 export function contextFor<S extends z.ZodType>(
   module: RouterModule<S>,

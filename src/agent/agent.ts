@@ -3,6 +3,7 @@ import type { AgentConfig } from '../router/render/agent.ts'
 import { AdvertiseJob } from './advertise-job.ts'
 import { ClientsJob } from './clients-job.ts'
 import { DelegatedJob } from './delegated-job.ts'
+import { FiguresJob } from './figures-job.ts'
 import { HolderStore } from './holder-store.ts'
 import { JobLoop } from './job-loop.ts'
 import { LeaseReader } from './lease-reader.ts'
@@ -76,6 +77,8 @@ export class Agent {
       jobs: this.#outcomes,
     }))
     const statusLoop = this.#loop('status', () => status.run(), 5000)
+    const figures = new FiguresJob(config, join(paths.run, 'agent/figures.json'))
+    this.#loop('figures', () => figures.run(), 10_000)
   }
 
   start(): void {

@@ -41,6 +41,7 @@ describe('agent.json', () => {
         { name: 'guest', device: 'lan1.20', prefix: '10.0.20.0/23', advertise: true, reservations: [] },
       ],
       resolver: '127.0.0.1',
+      resolverSocket: '/run/sekisho/unbound/unbound.ctl',
       leases: {
         socket: '/run/sekisho/kea/kea4.sock',
         file: '/var/lib/sekisho/kea/leases/kea-leases4.csv',

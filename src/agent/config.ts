@@ -32,6 +32,7 @@ export function parseAgentConfig(text: string): AgentConfig {
     },
     networks: list(root.networks, 'networks').map(network),
     ...optional('resolver', root.resolver, (value) => ip(value, 'resolver')),
+    ...optional('resolverSocket', root.resolverSocket, (value) => path(value, 'resolverSocket')),
     ...optional('leases', leases, (value) => ({
       socket: path(value.socket, 'leases.socket'),
       ...optional('file', value.file, (file) => path(file, 'leases.file')),

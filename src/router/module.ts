@@ -26,7 +26,7 @@ export interface Endpoint {
   readonly protocol?: 'tcp' | 'udp'
   /** Absolute path of a UNIX socket on the host. */
   readonly socket?: string
-  /** Absolute path of a file on the host, e.g. kea's lease file. */
+  /** Absolute path of a file on the host, e.g. kea's lease file; of capability metrics, a status file in JSON. */
   readonly file?: string
   /** DNS names that must resolve before the clock is right (capability time). */
   readonly names?: readonly string[]

@@ -29,6 +29,7 @@ const STATUS: RouterStatus = {
     },
     { name: 'flows', state: 'ended: SIGKILL', ended: 2, gaps: 3 },
   ],
+  mackerel: null,
   ok: false,
 }
 
@@ -81,6 +82,18 @@ it('says what the kernel had no room for', () => {
   expect(describeStatus({ ...STATUS, recorder: null, watchers })).toContain(
     '5 seen, 5 stored, 0 dropped, 7 packets lost in the kernel\n',
   )
+})
+
+it('says why metrics wait, and that some were refused', () => {
+  const posts = { state: 'waiting', posted: 5, waiting: 3, givenUp: 0, refused: 1, problem: 'ECONNREFUSED' }
+  const line = (mackerel: RouterStatus['mackerel']) =>
+    describeStatus({ ...STATUS, mackerel })
+      .split('\n')
+      .find((one) => one.includes(' metrics '))
+      ?.replaceAll(/ +/g, ' ')
+  expect(line(posts)).toBe('! metrics waiting 5 posted, 3 wait, 1 refused; ECONNREFUSED')
+  const { problem: _, ...rest } = posts
+  expect(line({ ...rest, state: 'up', waiting: 0, refused: 0 })).toBe(' metrics up 5 posted')
 })
 
 it('says how far the Internet is there, and what the provider gave', () => {

@@ -45,6 +45,7 @@ export function describeStatus(status: RouterStatus): string {
       watcher.state,
       watcherWords(watcher),
     ])
+  if (status.mackerel) rows.push(mackerelRow(status.mackerel))
   const pending = status.down
     ? 'down, as "sekisho down" left it. Back with: sekisho up'
     : status.pendingSteps === 0
@@ -101,6 +102,17 @@ function watcherWords({ ended, gaps, counts }: WatcherStatus): string {
     ...(gaps > 0 ? [`${gaps} gaps`] : []),
     ...(ended > 0 ? [`ended ${ended} times because it did not read`] : []),
   ].join(', ')
+}
+
+function mackerelRow({ state, problem, ...counts }: NonNullable<RouterStatus['mackerel']>): string[] {
+  const words = [
+    `${counts.posted} posted`,
+    ...(counts.waiting > 0 ? [`${counts.waiting} wait`] : []),
+    ...(counts.givenUp > 0 ? [`${counts.givenUp} given up: too old, or no room`] : []),
+    ...(counts.refused > 0 ? [`${counts.refused} refused`] : []),
+  ].join(', ')
+  const good = state === 'up' && problem === undefined
+  return [mark(good), 'metrics', '', state, problem === undefined ? words : `${words}; ${problem}`]
 }
 
 type Upload = NonNullable<NonNullable<RouterStatus['recorder']>['archive']['upload']>

@@ -58,6 +58,15 @@ const Recorder = z.object({
   log: z.object({ dropped: z.object({ segments: z.number(), rows: z.number() }) }),
   sources: z.record(z.string(), Counts),
 })
+/** How posting metrics elsewhere gets on. */
+const Posts = z.object({
+  state: z.string(),
+  posted: z.number(),
+  waiting: z.number(),
+  givenUp: z.number(),
+  refused: z.number(),
+  problem: z.string().optional(),
+})
 /** The watchers' supervisor, and what one of them counts. */
 const Supervisor = z.object({
   children: z.record(z.string(), z.object({ state: z.string(), ended: z.number(), gaps: z.number() })),
@@ -105,6 +114,8 @@ export interface RouterStatus {
   readonly recorder: z.output<typeof Recorder> | null
   /** The watchers of DNS and of connections; null without them. */
   readonly watchers: readonly WatcherStatus[] | null
+  /** Points of metrics posted to Mackerel, and those that wait; null without that module. */
+  readonly mackerel: z.output<typeof Posts> | null
   /** Everything serves: nothing missing, unhealthy, failing or unloaded. */
   readonly ok: boolean
 }
@@ -119,6 +130,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
   const agent = await readStatus(host, `${PATHS.run}/agent/status.json`, Agent)
   const recorder = await readStatus(host, `${PATHS.run}/recorder/status.json`, Recorder)
   const watchers = await watcherStatus(host)
+  const mackerel = await readStatus(host, `${PATHS.run}/mackerel/status.json`, Posts)
   const lease = await wanLease(host, router.wan.device)
   const firewall = inventory.nft === undefined ? 'missing' : 'loaded'
   const links = await Promise.all(
@@ -149,6 +161,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
     agent,
     recorder,
     watchers,
+    mackerel,
     ok:
       firewall === 'loaded' &&
       agentOk &&

@@ -409,6 +409,7 @@ it('runs one pass at a time, kills one that hangs, and counts what they did', as
       counts: { rows: 2, segments: 1, days: 1 },
       stored: { files: 1 },
     })
+    expect(supervisor.status().cost?.yen).toBeGreaterThan(0)
     expect(supervisor.status().lastPass?.peakBytes).toBeLessThan(400 * 1024 * 1024)
     writeSegment(data, [frame('syslog', [syslog('three')], AT)])
     await expect.poll(() => supervisor.status().counts.rows, { timeout: 30_000 }).toBe(3)

@@ -21,6 +21,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   recorder: ['router/paths.ts', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
   watch: ['recorder/netlink', 'recorder/records', 'lib/ip.ts', 'lib/json-fields.ts', 'lib/requests.ts'],
+  // The figures that sekishod gathers, and how it asks a resolver.
+  metrics: [
+    'agent/figures.ts',
+    'agent/probe.ts',
+    'recorder/atomic-file.ts',
+    'recorder/log.ts',
+    'lib/json-fields.ts',
+    'lib/printable.ts',
+  ],
   prove: ['router', 'config', 'recorder/netlink', 'lib'],
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Issue } from '../../config/issue.ts'
 import { FilePath } from '../../config/schema.ts'
-import { contains, parseIp, parseIpOrCidr } from '../../lib/ip.ts'
+import { isNear, isOrigin } from '../../lib/origin.ts'
 import type { Mount } from '../../router/module.ts'
 
 /*
@@ -92,17 +92,6 @@ export const ArchiveConfig = z.strictObject({
 })
 export type ArchiveConfig = z.output<typeof ArchiveConfig>
 
-function isOrigin(text: string): boolean {
-  const url = URL.parse(text)
-  return (
-    url !== null &&
-    ['http:', 'https:'].includes(url.protocol) &&
-    url.pathname === '/' &&
-    url.username + url.password + url.search + url.hash === '' &&
-    url.hostname !== ''
-  )
-}
-
 /** What is wrong with an archive although each of its keys is right. */
 export function checkArchive(config: ArchiveConfig, maxBytes: number): Issue[] {
   const { s3 } = config
@@ -157,29 +146,6 @@ export function checkArchive(config: ArchiveConfig, maxBytes: number): Issue[] {
     })
   }
   return issues
-}
-
-const NEAR = [
-  '127.0.0.0/8',
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '::1/128',
-  'fc00::/7',
-  'fe80::/10',
-]
-
-/** Whether an endpoint is this machine or stands in a private network (RFC 1918, 4193, 3927's IPv6 kin). */
-function isNear(hostname: string): boolean {
-  if (hostname === 'localhost') return true
-  const ip = parseIp(hostname.replace(/^\[|\]$/g, ''))
-  return ip !== undefined && NEAR.some((text) => contains(nearPrefix(text), ip))
-}
-
-function nearPrefix(text: string) {
-  const cidr = parseIpOrCidr(text)
-  if (!cidr) throw new Error(`${text} is not a prefix`)
-  return cidr.prefix
 }
 
 /** What the recorder reads of it (src/recorder/archive/settings.ts); never a secret, only where it lies. */

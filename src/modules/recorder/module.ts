@@ -57,6 +57,7 @@ export const recorder = defineModule({
       socket: `${PATHS.run}/recorder/${WATCH_SOCKET}`,
     },
     netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
+    metrics: { file: `${PATHS.run}/recorder/status.json` },
   }),
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),

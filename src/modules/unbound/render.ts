@@ -126,6 +126,8 @@ function serverLines(ctx: Context<UnboundConfig>): string[] {
     'ede: yes',
     'prefetch: yes',
     'prefetch-key: yes',
+    '# How long answers take and with which code, for metrics.',
+    'extended-statistics: yes',
     '# Old answers only where the servers give no new one in 1.8 s (RFC 8767).',
     'serve-expired: yes',
     'serve-expired-ttl: 86400',

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { expectGolden } from '../../../tests/golden.ts'
+import { missingInImage } from '../../../tests/module-closure.ts'
 import { contextFor, goldenOf, sampleRouter } from '../../../tests/sample-router.ts'
 import type { Provided } from '../../router/module.ts'
 import { parseWatchSettings } from '../../watch/settings.ts'
 import { watch } from './module.ts'
 
-const ROOT = join(import.meta.dirname, '../../..')
 const COLLECTOR: Provided = {
   capability: 'collector',
   module: 'recorder',
@@ -67,27 +67,9 @@ it('has in its image all that its programs import', () => {
   const dockerfile = readFileSync(join(import.meta.dirname, 'Dockerfile'), 'utf8')
   const programs = /for program in (.+?);/.exec(dockerfile)?.[1]?.split(' ') ?? []
   expect(programs).toEqual(['start', 'health', 'dns/main', 'flows/main'])
-  const missing = programs
-    .flatMap((program) => closure(`src/watch/${program}.ts`))
-    .filter((file) => !imageSources.some((source) => file === source || file.startsWith(`${source}/`)))
-  expect([...new Set(missing)]).toEqual([])
+  const files = programs.map((program) => `src/watch/${program}.ts`)
+  expect(missingInImage(files, imageSources)).toEqual([])
 })
-
-/** A file and all that it imports, packages as folders of node_modules. */
-function closure(file: string, seen: Set<string> = new Set()): string[] {
-  if (seen.has(file)) return []
-  seen.add(file)
-  const text = readFileSync(join(ROOT, file), 'utf8')
-  // Types are gone when it runs.
-  const targets = [...text.matchAll(/^(?:import|export) (?!type )[^'\n]*(?:\n[^'\n]*)*? from '([^']+)'/gm)]
-  return [
-    file,
-    ...targets.flatMap(([, target = '']) => {
-      if (target.startsWith('.')) return closure(normalize(join(dirname(file), target)), seen)
-      return target.startsWith('node:') ? [] : [`node_modules/${target}`]
-    }),
-  ]
-}
 
 it('shows in its README exactly the fields that its records have', () => {
   const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')

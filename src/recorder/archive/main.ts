@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { constants, setPriority } from 'node:os'
+import { bills } from '../cost/bill.ts'
+import { measure } from '../cost/measure.ts'
+import { pricesFor } from '../cost/prices.ts'
 import { describe } from '../log.ts'
 import { parseSettings } from '../settings.ts'
 import { listArchive } from './files.ts'
-import { type PassMessage, zeroPass } from './messages.ts'
+import { type MonthlyCost, type PassMessage, zeroPass } from './messages.ts'
 import { runPass } from './pass.ts'
 import { lockPass } from './pass-lock.ts'
 import type { UploadReport } from './upload.ts'
@@ -42,12 +45,22 @@ try {
   process.exitCode = 1
 }
 const files = await listArchive(data)
+const cost = await monthlyCost()
 say({
   counts,
   stored: { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) },
   // Linux gives kibibytes.
   peakBytes: process.resourceUsage().maxRSS * 1024,
   ...(upload && { upload }),
+  ...(cost && { cost }),
   ...(failure !== undefined && { error: failure }),
 })
 process.stdin.destroy()
+
+/** Nothing before the first record, and where it cannot be told: a pass does not fail for it. */
+async function monthlyCost(): Promise<MonthlyCost | undefined> {
+  const { s3, prices: own } = settings.archive
+  const measured = await measure(data, Date.now()).catch(() => undefined)
+  const [now] = measured ? bills(measured, pricesFor(s3?.region, own).prices) : []
+  return now && { storedBytes: now.storedBytes, dollars: now.dollars, yen: now.yen }
+}

@@ -27,12 +27,21 @@ export interface PassCounts extends Converted {
   deletedBytes: number
 }
 
+/** What is kept, in the bucket and here, and what a month of that costs at S3's prices: as `sekisho cost` says it. */
+export interface MonthlyCost {
+  readonly storedBytes: number
+  readonly dollars: number
+  readonly yen: number
+}
+
 /** What the process of a pass says on stdout, a line each. */
 export interface PassMessage {
   /** Since the pass began. */
   readonly counts: PassCounts
   /** In the last message: what the archive holds. */
   readonly stored?: { readonly files: number; readonly bytes: number }
+  /** In the last message: what a month costs as things are now. */
+  readonly cost?: MonthlyCost
   /** In the last message: the most memory that the pass had resident. */
   readonly peakBytes?: number
   /** In the last message, when there is a bucket. */

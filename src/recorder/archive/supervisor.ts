@@ -7,7 +7,7 @@ import { stateDirectory } from '../layout.ts'
 import { describe, log } from '../log.ts'
 import { closedSegments } from '../wal/closed-segments.ts'
 import { ClockTrust } from './clock-trust.ts'
-import { type PassCounts, type PassMessage, zeroPass } from './messages.ts'
+import { type MonthlyCost, type PassCounts, type PassMessage, zeroPass } from './messages.ts'
 import type { UploadReport } from './upload.ts'
 
 const TICK_MS = 60_000
@@ -38,6 +38,8 @@ export interface ArchiveStatus {
   readonly lastPass?: { readonly time: string; readonly milliseconds: number; readonly peakBytes: number }
   /** What the archive holds, as the last pass saw it. */
   readonly stored?: { readonly files: number; readonly bytes: number }
+  /** What that, and the bucket, cost a month. */
+  readonly cost?: MonthlyCost
   /** How the last pass got on with the bucket, when there is one. */
   readonly upload?: UploadReport
   /** Why the last pass failed; absent when it did not. */
@@ -63,6 +65,7 @@ export class ArchiveSupervisor {
   #last: ArchiveStatus['lastPass']
   #peakBytes = 0
   #stored: ArchiveStatus['stored']
+  #cost: MonthlyCost | undefined
   #upload: UploadReport | undefined
   #error: string | undefined
   #child: ChildProcess | undefined
@@ -95,6 +98,7 @@ export class ArchiveSupervisor {
       counts: this.#counts,
       ...(this.#last && { lastPass: this.#last }),
       ...(this.#stored && { stored: this.#stored }),
+      ...(this.#cost && { cost: this.#cost }),
       ...(this.#upload && { upload: this.#upload }),
       ...(this.#error !== undefined && { error: this.#error }),
     }
@@ -192,6 +196,7 @@ export class ArchiveSupervisor {
       }
       before = message.counts
       this.#stored = message.stored ?? this.#stored
+      this.#cost = message.cost ?? this.#cost
       this.#upload = message.upload ?? this.#upload
       this.#peakBytes = message.peakBytes ?? this.#peakBytes
       failure = message.error ?? failure

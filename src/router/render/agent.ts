@@ -34,6 +34,8 @@ export interface AgentConfig {
   }[]
   /** Our own resolver's address for resolv.conf; absent without one. */
   readonly resolver?: string
+  /** Where it tells its figures: a UNIX socket that speaks unbound's control protocol without TLS. */
+  readonly resolverSocket?: string
   /** Who hands out leases; absent when no module does. */
   readonly leases?: {
     /** UNIX socket that speaks kea's commands, lease_cmds included. */
@@ -80,6 +82,7 @@ function agentConfig(router: Router, provided: readonly Provided[]): AgentConfig
       reservations: network.dhcp?.reservations ?? [],
     })),
     ...(resolver === undefined ? {} : { resolver }),
+    ...(resolverSocket === undefined ? {} : { resolverSocket }),
     ...(leases?.socket === undefined
       ? {}
       : { leases: { socket: leases.socket, ...(leases.file === undefined ? {} : { file: leases.file }) } }),

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import type { Issue } from '../../config/issue.ts'
+import { Port } from '../../config/schema.ts'
+import type { Network, Router } from '../../router/model.ts'
+import { defineModule } from '../../router/module.ts'
+import { metricsMounts } from '../../router/render/metrics-settings.ts'
+import { renderPrometheusSettings } from './render.ts'
+
+const MiB = 1024 * 1024
+const SETTINGS = '/etc/sekisho/prometheus.json'
+const LOOPBACK = '127.0.0.1'
+
+export const prometheus = defineModule({
+  name: 'prometheus',
+  summary: "Serves the router's metrics at /metrics, for a Prometheus server",
+  config: z.strictObject({
+    port: Port.default(9469),
+    networks: z
+      .array(z.string())
+      .default([])
+      .describe('Networks whose hosts may read them; programs on the router always may'),
+  }),
+  check: ({ config, router }) => config.networks.flatMap((name, i) => networkIssue(name, i, router)),
+  imageSources: [
+    'src/metrics',
+    'src/agent/probe.ts',
+    'src/lib/json-fields.ts',
+    'src/recorder/log.ts',
+    'node_modules/prom-client',
+    'node_modules/@opentelemetry/api',
+    'node_modules/tdigest',
+    'node_modules/bintrees',
+  ],
+  build(ctx) {
+    const { config, router, provided } = ctx
+    const { port, networks: names } = config
+    const networks = router.networks.filter(({ name }) => names.includes(name))
+    const addresses = [LOOPBACK, ...networks.flatMap(addressesOf)]
+    return {
+      files: [{ path: 'prometheus.json', text: renderPrometheusSettings(ctx, addresses) }],
+      services: [
+        {
+          name: 'prometheus',
+          image: 'build',
+          command: [SETTINGS],
+          // Status files lie in directories of root's; without a capability uid 0 is what may look there, and no more.
+          user: '0:0',
+          network: 'host',
+          listens: [{ protocol: 'tcp', port, addresses }],
+          mounts: [
+            { kind: 'file', file: 'prometheus.json', target: SETTINGS },
+            ...metricsMounts(provided('metrics')),
+          ],
+          health: {
+            test: ['/usr/local/bin/node', 'src/metrics/prometheus/health.ts', SETTINGS],
+            intervalSecs: 60,
+            timeoutSecs: 10,
+          },
+          pause: 'no metrics for about 2 s',
+          memoryBytes: 160 * MiB,
+        },
+      ],
+      openings: networks.map(({ name }) => ({
+        from: name,
+        protocol: 'tcp' as const,
+        port,
+        why: 'metrics for Prometheus',
+      })),
+      logs: [],
+      data: [],
+    }
+  },
+})
+
+/** A network that is not there, or whose hosts are not those of who runs the router. */
+function networkIssue(name: string, i: number, router: Router): Issue[] {
+  const path = ['modules', 'prometheus', 'networks', i]
+  const network = router.networks.find((one) => one.name === name)
+  if (!network) {
+    const known = router.networks.map((one) => one.name).join(', ')
+    return [{ path, message: `there is no network ${JSON.stringify(name)}`, fix: `use one of ${known}` }]
+  }
+  if (network.routerAccess.includes('ssh')) return []
+  return [
+    {
+      path,
+      message: `${name} may not manage the router (its router_access has no ssh), and metrics tell who lives here how`,
+      fix: `run Prometheus in another network, or add ssh to router_access of ${name}`,
+    },
+  ]
+}
+
+function addressesOf({ address, ula }: Network): string[] {
+  return [address, ...(ula ? [ula.address] : [])]
+}
