@@ -24,6 +24,10 @@ export const SECRET_FILES = {
   '/root/secrets/s3': '[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = example\n',
   '/root/secrets/forward-key': 'example\n',
   '/root/secrets/forward-users': 'someone:example\n',
+  '/root/secrets/forward-password': 'example\n',
+  '/root/secrets/tls-ca': 'example\n',
+  '/root/secrets/tls-cert': 'example\n',
+  '/root/secrets/tls-key': 'example\n',
 } as const
 
 const MiB = 1024 * 1024
@@ -207,6 +211,22 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
             shared_key_file: '/root/secrets/forward-key',
             users_file: '/root/secrets/forward-users',
           },
+          forward_to: [
+            {
+              address: '192.0.2.99:24224',
+              kinds: ['dns'],
+              compress: 'none',
+              tls: {
+                ca_file: '/root/secrets/tls-ca',
+                cert_file: '/root/secrets/tls-cert',
+                key_file: '/root/secrets/tls-key',
+                server_name: 'logs.example.org',
+              },
+              shared_key_file: '/root/secrets/forward-key',
+              username: 'someone',
+              password_file: '/root/secrets/forward-password',
+            },
+          ],
         },
       },
     },

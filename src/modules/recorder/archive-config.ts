@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Issue } from '../../config/issue.ts'
 import { FilePath } from '../../config/schema.ts'
-import { contains, parseIp, parseIpOrCidr } from '../../lib/ip.ts'
 import type { Mount } from '../../router/module.ts'
+import { isNear } from './near.ts'
 
 /*
  * The part of the recorder's configuration that says where the archive goes and what it may cost.
@@ -157,29 +157,6 @@ export function checkArchive(config: ArchiveConfig, maxBytes: number): Issue[] {
     })
   }
   return issues
-}
-
-const NEAR = [
-  '127.0.0.0/8',
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '::1/128',
-  'fc00::/7',
-  'fe80::/10',
-]
-
-/** Whether an endpoint is this machine or stands in a private network (RFC 1918, 4193, 3927's IPv6 kin). */
-function isNear(hostname: string): boolean {
-  if (hostname === 'localhost') return true
-  const ip = parseIp(hostname.replace(/^\[|\]$/g, ''))
-  return ip !== undefined && NEAR.some((text) => contains(nearPrefix(text), ip))
-}
-
-function nearPrefix(text: string) {
-  const cidr = parseIpOrCidr(text)
-  if (!cidr) throw new Error(`${text} is not a prefix`)
-  return cidr.prefix
 }
 
 /** What the recorder reads of it (src/recorder/archive/settings.ts); never a secret, only where it lies. */

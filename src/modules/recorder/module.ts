@@ -11,6 +11,13 @@ import {
   forwardOpenings,
   forwardSettings,
 } from './forward.ts'
+import {
+  checkForwardTo,
+  ForwardTo,
+  forwardToFiles,
+  forwardToMounts,
+  forwardToSettings,
+} from './forward-to.ts'
 import { checkNetflow, NetflowConfig, netflowListens, netflowOpenings, netflowSettings } from './netflow.ts'
 import { renderRsyslog, renderSettings } from './render.ts'
 
@@ -48,6 +55,7 @@ export const recorder = defineModule({
     archive: ArchiveConfig.prefault({}),
     docker_root: FilePath.default('/var/lib/docker').describe("Docker's data-root"),
     forward: ForwardConfig.prefault({}).describe("The server of Fluentd's Forward protocol"),
+    forward_to: ForwardTo.describe('Receivers of the Forward protocol that get the records too'),
   }),
   provides: ({ netflow }) => ({
     collector: {
@@ -61,6 +69,7 @@ export const recorder = defineModule({
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),
     ...checkForward(config.forward, router, [PORT, config.netflow.port]),
+    ...checkForwardTo(config.forward_to, config.forward.port),
     ...checkArchive(config.archive, config.max_bytes),
   ],
   imageSources: [
@@ -76,10 +85,12 @@ export const recorder = defineModule({
     'node_modules/@duckdb/node-bindings-linux-x64',
     'node_modules/@duckdb/node-bindings-linux-arm64',
   ],
-  hostFiles: ({ archive: { s3 } }) =>
-    s3?.credentials_file === undefined
+  hostFiles: ({ archive: { s3 }, forward_to }) => [
+    ...(s3?.credentials_file === undefined
       ? []
-      : [{ key: ['archive', 's3', 'credentials_file'], path: s3.credentials_file, secret: true }],
+      : [{ key: ['archive', 's3', 'credentials_file'], path: s3.credentials_file, secret: true }]),
+    ...forwardToFiles(forward_to),
+  ],
   build({ config, router }) {
     const containers = `${config.docker_root.replace(/\/+$/, '')}/containers`
     return {
@@ -96,6 +107,7 @@ export const recorder = defineModule({
             syslog: { address: ADDRESS, port: PORT },
             netflow: netflowSettings(config.netflow),
             forward: forwardSettings(config.forward, router),
+            forwardTo: forwardToSettings(config.forward_to),
             nflogGroup: NFLOG_GROUP,
             watchSocket: `${RUN}/${WATCH_SOCKET}`,
             devices: {
@@ -138,6 +150,7 @@ export const recorder = defineModule({
             { kind: 'host', source: containers, target: '/docker/containers' },
             { kind: 'host', source: `${PATHS.run}/agent`, target: AGENT },
             ...forwardMounts(config.forward),
+            ...forwardToMounts(config.forward_to),
             ...archiveMounts(config.archive),
           ],
           health: {

@@ -15,6 +15,7 @@ interface Settings {
     readonly addresses: readonly string[]
     readonly credentials?: { readonly sharedKeyFile: string; readonly usersFile?: string }
   }
+  readonly forwardTo: readonly object[]
   readonly nflogGroup: number
   readonly watchSocket: string
   readonly devices: {
