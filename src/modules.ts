@@ -1,4 +1,5 @@
 import { chrony } from './modules/chrony/module.ts'
+import { fluentd } from './modules/fluentd/module.ts'
 import { kea } from './modules/kea/module.ts'
 import { recorder } from './modules/recorder/module.ts'
 import { unbound } from './modules/unbound/module.ts'
@@ -6,4 +7,4 @@ import { watch } from './modules/watch/module.ts'
 import type { RouterModule } from './router/module.ts'
 
 /** The modules we ship, by name. A contract test holds this list equal to the folders of src/modules/. */
-export const MODULES: readonly RouterModule[] = [chrony, kea, recorder, unbound, watch]
+export const MODULES: readonly RouterModule[] = [chrony, fluentd, kea, recorder, unbound, watch]

@@ -178,6 +178,44 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
     notInTheLab: 'its clock is that of the machine that the lab runs on',
     patch: { modules: { chrony: { set_clock: true } } },
   },
+  {
+    name: 'fluentd',
+    group: 'elsewhere',
+    notInTheLab: 'its image needs gems, and the lab reaches no gem server',
+    patch: {
+      modules: {
+        fluentd: {
+          forward: { port: 24226, networks: ['home'], shared_key_file: '/root/secrets/forward-key' },
+          syslog: { port: 5515 },
+          netflow: { port: 2057, networks: ['home'] },
+          s3: {
+            bucket: 'home-network',
+            region: 'ap-northeast-1',
+            endpoint: 'https://s3.example.org',
+            prefix: 'logs/',
+            credentials_file: '/root/secrets/s3',
+          },
+          mackerel: { api_key_file: '/root/secrets/mackerel', host_id_file: '/root/mackerel-id' },
+          buffer_bytes: 128 * MiB,
+        },
+      },
+    },
+  },
+  {
+    name: 'fluentd for a service',
+    group: 'elsewhere',
+    notInTheLab: 'its image needs gems, and the lab reaches no gem server',
+    patch: {
+      modules: {
+        fluentd: {
+          forward: { port: 24226 },
+          syslog: 'off',
+          netflow: 'off',
+          mackerel: { api_key_file: '/root/secrets/mackerel', service: 'home' },
+        },
+      },
+    },
+  },
   { name: 'kea', group: 'dhcp', patch: { modules: { kea: { dns_servers: ['198.51.100.53'] } } } },
   {
     name: 'unbound',

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { FilePath, HostLabel } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
 import { NFLOG_GROUP, PATHS } from '../../router/paths.ts'
+import { renderRsyslogForward } from '../../router/render/rsyslog-forward.ts'
 import { ArchiveConfig, archiveMounts, archiveSettings, checkArchive } from './archive-config.ts'
 import {
   checkForward,
@@ -19,7 +20,7 @@ import {
   forwardToSettings,
 } from './forward-to.ts'
 import { checkNetflow, NetflowConfig, netflowListens, netflowOpenings, netflowSettings } from './netflow.ts'
-import { renderRsyslog, renderSettings } from './render.ts'
+import { renderSettings } from './render.ts'
 
 const MiB = 1024 * 1024
 const ADDRESS = '127.0.0.1'
@@ -122,7 +123,15 @@ export const recorder = defineModule({
       ],
       host: {
         files: [
-          { path: '/etc/rsyslog.d/60-sekisho.conf', text: renderRsyslog({ address: ADDRESS, port: PORT }) },
+          {
+            path: '/etc/rsyslog.d/60-sekisho.conf',
+            text: renderRsyslogForward({
+              module: 'recorder',
+              address: ADDRESS,
+              port: PORT,
+              template: 'RSYSLOG_SyslogProtocol23Format',
+            }),
+          },
         ],
         restarts: ['rsyslog.service'],
       },
