@@ -2,9 +2,10 @@ import { chrony } from './modules/chrony/module.ts'
 import { fluentd } from './modules/fluentd/module.ts'
 import { kea } from './modules/kea/module.ts'
 import { recorder } from './modules/recorder/module.ts'
+import { softflowd } from './modules/softflowd/module.ts'
 import { unbound } from './modules/unbound/module.ts'
 import { watch } from './modules/watch/module.ts'
 import type { RouterModule } from './router/module.ts'
 
 /** The modules we ship, by name. A contract test holds this list equal to the folders of src/modules/. */
-export const MODULES: readonly RouterModule[] = [chrony, fluentd, kea, recorder, unbound, watch]
+export const MODULES: readonly RouterModule[] = [chrony, fluentd, kea, recorder, softflowd, unbound, watch]

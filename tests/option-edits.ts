@@ -302,6 +302,20 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
     },
   },
   {
+    name: 'softflowd',
+    group: 'dhcp',
+    patch: {
+      modules: {
+        softflowd: {
+          interfaces: ['wan', 'home'],
+          export: { version: 10, to: '192.0.2.99:4739' },
+          sampling: 10,
+          max_life_secs: 60,
+        },
+      },
+    },
+  },
+  {
     name: 'watch',
     group: 'dhcp',
     patch: {

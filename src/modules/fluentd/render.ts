@@ -108,6 +108,7 @@ function mackerelMatch({ mackerel }: FluentdConfig): Section[] {
     api_key: fromFile(SECRETS.mackerel),
     ...(mackerel.service === undefined ? { hostid_path: SECRETS.hostId } : { service: mackerel.service }),
     // The rest of the tag and the key: an event of metrics.room with a key "celsius" becomes custom.room.celsius.
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the plugin's own placeholders
     metrics_name: '${[1]}.${out_key}',
     out_key_pattern: '.',
   }
