@@ -102,7 +102,7 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
     outputs: compiled.outputs,
     locate: (issues) => valid.locate(issues),
     warnings,
-    ensureImages: imagesOf(own.modules, uses),
+    ensureImages: imagesOf(located, own.modules, uses),
   }
 }
 
@@ -129,21 +129,46 @@ function find(located: readonly LocatedModule[], name: string): LocatedModule {
   return found
 }
 
-/** Images come from the installed release; a user's own module is built here, and others' images are pulled. */
-function imagesOf(own: readonly LocatedModule[], uses: readonly ModuleUse[]): typeof ensureImages {
+/**
+ * Images come from the installed release; those of a user's own modules, and of ours that need more than Debian has, are
+ * built here, and others' images are pulled.
+ */
+function imagesOf(
+  located: readonly LocatedModule[],
+  own: readonly LocatedModule[],
+  uses: readonly ModuleUse[],
+): typeof ensureImages {
   return async (refs, options) => {
     const missing: string[] = []
     for (const ref of await ensureImages(refs, options)) {
-      const use = uses.find((candidate) => candidate.image === ref)
-      const mine = own.find(({ module }) => module.name === use?.module.name)
-      if (mine) {
-        const sources = mine.module.imageSources ?? []
-        await buildLocalImage(mine.folder, ref, { ...options, sources })
-      } else if (!ref.startsWith('sekisho/')) {
+      const name = uses.find((candidate) => candidate.image === ref)?.module.name
+      const built = located.find(
+        (one) => one.module.name === name && (own.includes(one) || one.module.imageNeeds !== undefined),
+      )
+      if (built) await buildHere(built, ref, options)
+      else if (!ref.startsWith('sekisho/')) {
         options?.onProgress?.(`pulling ${ref}`)
         await runOk([...(options?.docker ?? ['docker']), 'pull', '--quiet', ref])
       } else missing.push(ref)
     }
     return missing
+  }
+}
+
+async function buildHere(
+  { module, folder }: LocatedModule,
+  ref: string,
+  options: Parameters<typeof ensureImages>[1],
+): Promise<void> {
+  const { name, imageSources: sources = [], imageNeeds } = module
+  try {
+    await buildLocalImage(folder, ref, { ...options, sources })
+  } catch (error) {
+    if (imageNeeds === undefined) throw error
+    const fix = `see that this router reaches the Debian archive and ${imageNeeds} (HTTPS_PROXY names a proxy), or remove modules.${name}`
+    throw new Error(
+      `${(error as Error).message}\nThe image of ${name} needs ${imageNeeds}, so it is in no release and is built here. Fix: ${fix}`,
+      { cause: error },
+    )
   }
 }

@@ -27,6 +27,10 @@ export const SECRET_FILES = {
   '/root/secrets/mackerel': 'example\n',
   '/root/secrets/mackerel-id': '2eQGEaLxiYU\n',
   '/root/secrets/mackerel-ca': '',
+  '/root/secrets/forward-password': 'example\n',
+  '/root/secrets/tls-ca': 'example\n',
+  '/root/secrets/tls-cert': 'example\n',
+  '/root/secrets/tls-key': 'example\n',
 } as const
 
 const MiB = 1024 * 1024
@@ -177,6 +181,44 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
     notInTheLab: 'its clock is that of the machine that the lab runs on',
     patch: { modules: { chrony: { set_clock: true } } },
   },
+  {
+    name: 'fluentd',
+    group: 'elsewhere',
+    notInTheLab: 'its image needs gems, and the lab reaches no gem server',
+    patch: {
+      modules: {
+        fluentd: {
+          forward: { port: 24226, networks: ['home'], shared_key_file: '/root/secrets/forward-key' },
+          syslog: { port: 5515 },
+          netflow: { port: 2057, networks: ['home'] },
+          s3: {
+            bucket: 'home-network',
+            region: 'ap-northeast-1',
+            endpoint: 'https://s3.example.org',
+            prefix: 'logs/',
+            credentials_file: '/root/secrets/s3',
+          },
+          mackerel: { api_key_file: '/root/secrets/mackerel', host_id_file: '/root/mackerel-id' },
+          buffer_bytes: 128 * MiB,
+        },
+      },
+    },
+  },
+  {
+    name: 'fluentd for a service',
+    group: 'elsewhere',
+    notInTheLab: 'its image needs gems, and the lab reaches no gem server',
+    patch: {
+      modules: {
+        fluentd: {
+          forward: { port: 24226 },
+          syslog: 'off',
+          netflow: 'off',
+          mackerel: { api_key_file: '/root/secrets/mackerel', service: 'home' },
+        },
+      },
+    },
+  },
   { name: 'kea', group: 'dhcp', patch: { modules: { kea: { dns_servers: ['198.51.100.53'] } } } },
   {
     name: 'unbound',
@@ -210,6 +252,22 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
             shared_key_file: '/root/secrets/forward-key',
             users_file: '/root/secrets/forward-users',
           },
+          forward_to: [
+            {
+              address: '192.0.2.99:24224',
+              kinds: ['dns'],
+              compress: 'none',
+              tls: {
+                ca_file: '/root/secrets/tls-ca',
+                cert_file: '/root/secrets/tls-cert',
+                key_file: '/root/secrets/tls-key',
+                server_name: 'logs.example.org',
+              },
+              shared_key_file: '/root/secrets/forward-key',
+              username: 'someone',
+              password_file: '/root/secrets/forward-password',
+            },
+          ],
         },
       },
     },
@@ -242,6 +300,20 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
               kms_key_id: 'alias/logs',
             },
           },
+        },
+      },
+    },
+  },
+  {
+    name: 'softflowd',
+    group: 'dhcp',
+    patch: {
+      modules: {
+        softflowd: {
+          interfaces: ['wan', 'home'],
+          export: { version: 10, to: '192.0.2.99:4739' },
+          sampling: 10,
+          max_life_secs: 60,
         },
       },
     },

@@ -13,6 +13,7 @@ export function recorderSettings(root: string, changes: Partial<Settings> = {}):
     syslog: { address: '127.0.0.1', port: 5514 },
     netflow: { address: '::', port: 2055 },
     forward: { port: 24224, addresses: ['127.0.0.1'] },
+    forwardTo: [],
     nflogGroup: 7,
     watchSocket: join(root, 'run/watch.sock'),
     archive: { format: 'parquet', spoolBytes: 2 ** 30 },

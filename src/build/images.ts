@@ -26,9 +26,10 @@ export interface ImagesArchive {
   readonly refs: readonly string[]
 }
 
-/** The build contexts of those modules we ship that have a Dockerfile. */
+/** The build contexts of those modules we ship that have a Dockerfile, and need nothing but Debian. */
 export function shippedContexts(): ImageContext[] {
-  return MODULES.flatMap(({ name, imageSources = [] }) => {
+  return MODULES.flatMap(({ name, imageSources = [], imageNeeds }) => {
+    if (imageNeeds !== undefined) return []
     const folder = join(PROJECT_ROOT, 'src/modules', name)
     return existsSync(join(folder, 'Dockerfile')) ? [imageContext(name, folder, imageSources)] : []
   })

@@ -8,6 +8,8 @@ import type { KindName } from './records/kinds.ts'
  *   archive/site=<site>/kind=<kind>/date=<UTC date>/part-<n>.parquet  what segment <n> brought to that day
  *   archive/site=<site>/kind=<kind>/date=<UTC date>/day-<n>.parquet   the day, sorted, with all parts up to <n> in it
  *   wal/quarantine/<n>.wal                                            frames and records of segment <n> that cannot be converted
+ *   wal/forward/<n>.wal                                             a converted segment that a receiver of forward_to still needs
+ *   wal/forward/<n>.lost                                            what such a segment held when it was given up
  *   state/                                                          small files of the recorder's own
  *   state/tmp/                                                      what the archive is writing; gone after a crash
  *
@@ -31,6 +33,20 @@ export function segmentSequence(name: string): number | undefined {
 /** What cannot be converted is kept here, in segments of the same format, until retention deletes it. */
 export function quarantineDirectory(data: string): string {
   return join(walDirectory(data), 'quarantine')
+}
+
+/** Segments that are in the archive and have not been sent to every receiver of forward_to yet. */
+export function keptDirectory(data: string): string {
+  return join(walDirectory(data), 'forward')
+}
+
+export function keptFile(data: string, sequence: number): string {
+  return join(keptDirectory(data), `${number(sequence)}.wal`)
+}
+
+/** Says how many records of each kind went with a segment that was given up. */
+export function lostFile(data: string, sequence: number): string {
+  return join(keptDirectory(data), `${number(sequence)}.lost`)
 }
 
 export function stateDirectory(data: string): string {

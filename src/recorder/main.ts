@@ -4,6 +4,7 @@ import { Requests } from '../lib/requests.ts'
 import { ArchiveSupervisor } from './archive/supervisor.ts'
 import { zeroCounts } from './counters.ts'
 import { DevicesSource } from './devices/listen.ts'
+import { ForwardSupervisor } from './forward-to/supervisor.ts'
 import { stateDirectory } from './layout.ts'
 import { describe, log } from './log.ts'
 import { closeOnExec } from './netlink/libc.ts'
@@ -32,7 +33,11 @@ const MAX_SEGMENT_BYTES = 32 * 1024 * 1024
 
 async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): Promise<void> {
   const settings = parseSettings(await readFile(settingsPath, 'utf8'))
-  const wal = await Wal.open({ data: settings.data, ...walLimits(settings.maxBytes) })
+  const wal = await Wal.open({
+    data: settings.data,
+    forwards: settings.forwardTo.length > 0,
+    ...walLimits(settings.maxBytes),
+  })
   const { segments, frames } = wal.recovered
   log('start', `log: read ${frames} frames of ${segments} segments`)
   // Drops first: the kernel does not wait.
@@ -60,8 +65,14 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     await Promise.all([devices.lookNow(), wal.flush()])
   }).catch((error: unknown) => log('requests', `requests: ${describe(error)}`))
   const archive = await ArchiveSupervisor.start({ settingsPath, data: settings.data })
+  const forwards = await ForwardSupervisor.start({
+    settingsPath,
+    data: settings.data,
+    targets: settings.forwardTo,
+    end: () => wal.end,
+  })
   const since = new Date().toISOString()
-  const report = (): Promise<void> => reportStatus(settings, wal, archive, sources, since)
+  const report = (): Promise<void> => reportStatus(settings, wal, { archive, forwards }, sources, since)
   await report()
   // Soon once more: a source is up when it has looked around for the first time.
   setTimeout(() => void report(), 500).unref()
@@ -76,6 +87,7 @@ async function main(settingsPath: string, nflog: string, udp: UdpDescriptors): P
     await archive.stop()
     await Promise.all(sources.map((source) => source.stop()))
     const stored = await wal.close()
+    await forwards.stop()
     await report()
     // A pending poll(2) would hold the exit for its timeout, nothing is lost by leaving now.
     process.exit(stored ? 0 : 1)
@@ -141,7 +153,7 @@ function absent(name: string, reason: string): Source {
 async function reportStatus(
   settings: Settings,
   wal: Wal,
-  archive: ArchiveSupervisor,
+  { archive, forwards }: { readonly archive: ArchiveSupervisor; readonly forwards: ForwardSupervisor },
   sources: readonly Source[],
   since: string,
 ): Promise<void> {
@@ -153,6 +165,7 @@ async function reportStatus(
       ...(wal.error !== undefined && { storeError: wal.error }),
       log: await wal.status(),
       archive: archive.status(),
+      ...(settings.forwardTo.length > 0 && { forwardTo: forwards.status() }),
       sources: Object.fromEntries(sources.map((source) => [source.name, sourceStatus(source)])),
     })
   } catch (error) {

@@ -1,5 +1,6 @@
 import { integer, path, record, string } from '../lib/json-fields.ts'
 import { type ArchiveSettings, parseArchiveSettings } from './archive/settings.ts'
+import { type ForwardTarget, parseForwardTarget } from './forward-to/settings.ts'
 import type { CredentialFiles } from './sources/forward/credentials.ts'
 import type { ForwardSettings } from './sources/forward/listen.ts'
 
@@ -15,6 +16,8 @@ export interface Settings {
   readonly syslog: Listener
   readonly netflow: Listener
   readonly forward: ForwardSettings
+  /** Receivers of the Forward protocol that get every record. */
+  readonly forwardTo: readonly ForwardTarget[]
   readonly nflogGroup: number
   /** Where the watchers bring their records: a UNIX socket that the recorder makes. */
   readonly watchSocket: string
@@ -50,6 +53,7 @@ export function parseSettings(text: string): Settings {
     syslog: listener(all.syslog, 'syslog'),
     netflow: listener(all.netflow, 'netflow'),
     forward: forwardSettings(record(all.forward, 'forward')),
+    forwardTo: list(all.forwardTo, 'forwardTo').map(parseForwardTarget),
     nflogGroup: integer(all.nflogGroup, 'nflogGroup'),
     watchSocket: path(all.watchSocket, 'watchSocket'),
     devices: {

@@ -1,6 +1,7 @@
 import type { ArchiveStatus } from './archive/supervisor.ts'
 import { writeFileAtomic } from './atomic-file.ts'
 import type { Counts } from './counters.ts'
+import type { SenderStatus } from './forward-to/sender.ts'
 import type { Source } from './sources/source.ts'
 import type { WalStatus } from './wal/wal.ts'
 
@@ -12,6 +13,8 @@ export interface RecorderStatus {
   readonly time: string
   readonly log: WalStatus
   readonly archive: ArchiveStatus
+  /** How the receivers of forward_to get on, when there are any. */
+  readonly forwardTo?: readonly SenderStatus[]
   /** Why records cannot be stored at the moment, if so. */
   readonly storeError?: string
   readonly sources: Readonly<Record<string, SourceStatus>>

@@ -200,6 +200,11 @@ export interface RouterModule<S extends z.ZodType = z.ZodType> {
   readonly requires?: readonly Capability[]
   /** Extra paths (from the project root) that go into the image's build context, e.g. ["src/recorder"]. */
   readonly imageSources?: readonly string[]
+  /**
+   * What the image needs that Debian does not have, in words: no release holds such an image, it is built on the router
+   * whose router.yaml names the module. Its Dockerfile has the line "# sekisho: network=host".
+   */
+  readonly imageNeeds?: string
   check?(ctx: Context<z.output<S>>): readonly Issue[]
   /** Files of the host that must be there before apply mounts them. */
   hostFiles?(config: z.output<S>): readonly HostFile[]

@@ -31,6 +31,10 @@ export function describeStatus(status: RouterStatus): string {
       rows.push(['!', 'records', '', `${lost} deleted unconverted: the log was over its budget`])
     const { upload } = recorder.archive
     if (upload) rows.push([mark(upload.problem === undefined), 'bucket', '', uploadWords(upload)])
+    for (const { address, state, forwarded, lost } of recorder.forwardTo ?? []) {
+      const words = `${forwarded} acknowledged${lost > 0 ? `, ${lost} given up unsent: the log was over its budget` : ''}`
+      rows.push([mark(state === 'up'), 'forward_to', address, state, words])
+    }
     for (const [source, counts] of Object.entries(recorder.sources)) {
       const { received, stored, dropped, malformed } = counts
       const words = `${received} received, ${stored} stored, ${dropped} dropped, ${malformed} malformed`

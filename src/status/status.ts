@@ -55,6 +55,10 @@ const Upload = z.object({
 const Recorder = z.object({
   storeError: z.string().optional(),
   archive: z.object({ upload: Upload.optional() }),
+  /** Receivers of the Forward protocol that get the records too. */
+  forwardTo: z
+    .array(z.object({ address: z.string(), state: z.string(), forwarded: z.number(), lost: z.number() }))
+    .optional(),
   log: z.object({ dropped: z.object({ segments: z.number(), rows: z.number() }) }),
   sources: z.record(z.string(), Counts),
 })

@@ -148,6 +148,7 @@ async function convert(into = data): Promise<void> {
       site: 'home',
       archive: { format: 'parquet', spoolBytes: 2 ** 40 },
       retentionDays: 3650,
+      forwardTo: [],
       maxBytes: 2 ** 40,
       clockTrusted: true,
       now: () => NOW,

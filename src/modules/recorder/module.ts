@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { FilePath, HostLabel } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
 import { NFLOG_GROUP, PATHS } from '../../router/paths.ts'
+import { renderRsyslogForward } from '../../router/render/rsyslog-forward.ts'
 import { ArchiveConfig, archiveMounts, archiveSettings, checkArchive } from './archive-config.ts'
 import {
   checkForward,
@@ -11,8 +12,15 @@ import {
   forwardOpenings,
   forwardSettings,
 } from './forward.ts'
+import {
+  checkForwardTo,
+  ForwardTo,
+  forwardToFiles,
+  forwardToMounts,
+  forwardToSettings,
+} from './forward-to.ts'
 import { checkNetflow, NetflowConfig, netflowListens, netflowOpenings, netflowSettings } from './netflow.ts'
-import { renderRsyslog, renderSettings } from './render.ts'
+import { renderSettings } from './render.ts'
 
 const MiB = 1024 * 1024
 const ADDRESS = '127.0.0.1'
@@ -48,6 +56,7 @@ export const recorder = defineModule({
     archive: ArchiveConfig.prefault({}),
     docker_root: FilePath.default('/var/lib/docker').describe("Docker's data-root"),
     forward: ForwardConfig.prefault({}).describe("The server of Fluentd's Forward protocol"),
+    forward_to: ForwardTo.describe('Receivers of the Forward protocol that get the records too'),
   }),
   provides: ({ netflow }) => ({
     collector: {
@@ -62,6 +71,7 @@ export const recorder = defineModule({
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),
     ...checkForward(config.forward, router, [PORT, config.netflow.port]),
+    ...checkForwardTo(config.forward_to, config.forward.port),
     ...checkArchive(config.archive, config.max_bytes),
   ],
   imageSources: [
@@ -77,10 +87,12 @@ export const recorder = defineModule({
     'node_modules/@duckdb/node-bindings-linux-x64',
     'node_modules/@duckdb/node-bindings-linux-arm64',
   ],
-  hostFiles: ({ archive: { s3 } }) =>
-    s3?.credentials_file === undefined
+  hostFiles: ({ archive: { s3 }, forward_to }) => [
+    ...(s3?.credentials_file === undefined
       ? []
-      : [{ key: ['archive', 's3', 'credentials_file'], path: s3.credentials_file, secret: true }],
+      : [{ key: ['archive', 's3', 'credentials_file'], path: s3.credentials_file, secret: true }]),
+    ...forwardToFiles(forward_to),
+  ],
   build({ config, router }) {
     const containers = `${config.docker_root.replace(/\/+$/, '')}/containers`
     return {
@@ -97,6 +109,7 @@ export const recorder = defineModule({
             syslog: { address: ADDRESS, port: PORT },
             netflow: netflowSettings(config.netflow),
             forward: forwardSettings(config.forward, router),
+            forwardTo: forwardToSettings(config.forward_to),
             nflogGroup: NFLOG_GROUP,
             watchSocket: `${RUN}/${WATCH_SOCKET}`,
             devices: {
@@ -111,7 +124,15 @@ export const recorder = defineModule({
       ],
       host: {
         files: [
-          { path: '/etc/rsyslog.d/60-sekisho.conf', text: renderRsyslog({ address: ADDRESS, port: PORT }) },
+          {
+            path: '/etc/rsyslog.d/60-sekisho.conf',
+            text: renderRsyslogForward({
+              module: 'recorder',
+              address: ADDRESS,
+              port: PORT,
+              template: 'RSYSLOG_SyslogProtocol23Format',
+            }),
+          },
         ],
         restarts: ['rsyslog.service'],
       },
@@ -139,6 +160,7 @@ export const recorder = defineModule({
             { kind: 'host', source: containers, target: '/docker/containers' },
             { kind: 'host', source: `${PATHS.run}/agent`, target: AGENT },
             ...forwardMounts(config.forward),
+            ...forwardToMounts(config.forward_to),
             ...archiveMounts(config.archive),
           ],
           health: {

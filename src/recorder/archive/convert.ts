@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import {
   archiveDirectory,
+  keptFile,
   partitionPath,
   partName,
   quarantineDirectory,
@@ -31,6 +32,8 @@ export interface ConvertOptions {
   readonly data: string
   readonly site: string
   readonly retentionDays: number
+  /** The segment is kept for receivers of forward_to, which take it away when all have it. */
+  readonly forwards: boolean
   readonly onProgress?: () => void
 }
 
@@ -49,7 +52,7 @@ interface Work {
 
 /**
  * Converts one closed segment: its records come to a `part` file of their kind and date each, sorted, and the segment
- * goes. All of that happens at once; when it throws, nothing has happened.
+ * goes, or is kept for forward_to. All of that happens at once; when it throws, nothing has happened.
  */
 export async function convertSegment(options: ConvertOptions, segment: ClosedSegment): Promise<Converted> {
   const { data } = options
@@ -76,9 +79,10 @@ export async function convertSegment(options: ConvertOptions, segment: ClosedSeg
       moves.push([from, join(archiveDirectory(data), partition, partName(segment.sequence))])
     }
     if (work.aside.length > 0) await quarantine(work, moves)
+    if (options.forwards) moves.push([segment.path, keptFile(data, segment.sequence)])
     await commit(data, {
       moves: moves.map(([from, to]) => [relative(data, from), relative(data, to)]),
-      removals: [relative(data, segment.path)],
+      removals: options.forwards ? [] : [relative(data, segment.path)],
     })
   } finally {
     await work.staging.abandon()

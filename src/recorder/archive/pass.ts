@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stateDirectory, temporaryDirectory } from '../layout.ts'
 import { describe } from '../log.ts'
-import { closedSegments } from '../wal/closed-segments.ts'
+import { closedSegments, keptSegments } from '../wal/closed-segments.ts'
 import { AttemptCounter } from './attempts.ts'
 import { recover } from './commit.ts'
 import { convertSegment } from './convert.ts'
@@ -24,6 +24,8 @@ export interface PassOptions {
   readonly retentionDays: number
   readonly maxBytes: number
   readonly archive: ArchiveSettings
+  /** Receivers that read the log too: what is converted stays until they have it. */
+  readonly forwardTo: readonly object[]
   /** The wall clock may decide what is too old (ClockTrust). */
   readonly clockTrusted: boolean
   /** Called whenever a step is done: a pass that is silent for long hangs. */
@@ -39,6 +41,7 @@ export interface PassOptions {
 export async function runPass(options: PassOptions, counts: PassCounts): Promise<UploadReport | undefined> {
   const { data, site, retentionDays, now = Date.now } = options
   const { format, s3 } = options.archive
+  const forwards = options.forwardTo.length > 0
   const onProgress = (): void => options.onProgress?.(counts)
   await mkdir(stateDirectory(data), { recursive: true, mode: 0o750 })
   await recover(data)
@@ -54,7 +57,10 @@ export async function runPass(options: PassOptions, counts: PassCounts): Promise
         continue
       }
       try {
-        add(counts, await convertSegment({ engine, data, site, retentionDays, onProgress }, segment))
+        add(
+          counts,
+          await convertSegment({ engine, data, site, retentionDays, forwards, onProgress }, segment),
+        )
       } catch (error) {
         await attempts.failed(segment.sequence, error)
         throw new Error(`segment ${segment.sequence}: ${describe(error)}`, { cause: error })
@@ -87,7 +93,8 @@ async function expire(
   state: UploadState | undefined,
   counts: PassCounts,
 ): Promise<void> {
-  const logged = (await closedSegments(data)).reduce((sum, { bytes }) => sum + bytes, 0)
+  const segments = [...(await closedSegments(data)), ...(await keptSegments(data))]
+  const logged = segments.reduce((sum, { bytes }) => sum + bytes, 0)
   const files = await storedFiles(data, (file) => state !== undefined && !isUploaded(file, state.get(file)))
   const given = chooseOverflow(files, archive.spoolBytes)
   const limits = { retentionDays, maxBytes: Math.max(0, maxBytes - logged) }

@@ -1,5 +1,5 @@
-import { type Dropped, dropOldest } from './budget.ts'
-import { closedSegments } from './closed-segments.ts'
+import { type Dropped, dropOldest, noteLost, type RowsByKind, zeroDropped } from './budget.ts'
+import { closedSegments, keptSegments } from './closed-segments.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { FrameMeta } from './frame.ts'
 import { type Recovered, SegmentLog } from './segment-log.ts'
@@ -17,6 +17,8 @@ export interface WalOptions {
   readonly flushMs?: number
   /** Beyond it the oldest segments that were not converted are deleted, and counted. */
   readonly maxBytes?: number
+  /** Segments are read by receivers of forward_to too: those in the archive may wait for them, within `maxBytes`. */
+  readonly forwards?: boolean
   /** What `append` may hold in memory, in bytes; 16 MiB. */
   readonly maxPendingBytes?: number
   readonly now?: () => number
@@ -40,7 +42,7 @@ export class Wal {
   readonly #writers: Writer[] = []
   readonly #queue: CommitQueue
   readonly #timer: NodeJS.Timeout
-  readonly #dropped: Dropped = { segments: 0, bytes: 0, rows: 0 }
+  readonly #dropped: Dropped = zeroDropped()
   #pendingBytes = 0
   #waiting: (() => void)[] = []
   /** The newest segment when the budget was last looked at. */
@@ -64,6 +66,7 @@ export class Wal {
       segmentMs: 15 * 60_000,
       flushMs: 1000,
       maxBytes: Number.POSITIVE_INFINITY,
+      forwards: false,
       maxPendingBytes: 16 * MiB,
       now: Date.now,
       ...options,
@@ -126,6 +129,11 @@ export class Wal {
     return this.#queue.error
   }
 
+  /** The newest segment and how much of it is on the disk; undefined before the first. */
+  get end(): { readonly sequence: number; readonly bytes: number } | undefined {
+    return this.#log.current
+  }
+
   /** Stores what writers hold. */
   async flush(): Promise<void> {
     await Promise.all(this.#writers.map((writer) => writer.flush()))
@@ -164,11 +172,16 @@ export class Wal {
     await this.#log.rotateIfDue()
     const { current } = this.#log
     if (current === undefined || current.sequence === this.#checkedAt) return
-    await dropOldest(
-      await closedSegments(this.#options.data),
-      this.#options.maxBytes - current.bytes,
-      this.#dropped,
-    )
+    const { data, maxBytes, forwards } = this.#options
+    const noted = forwards
+      ? ({ sequence }: { readonly sequence: number }, rows: RowsByKind) => noteLost(data, sequence, rows)
+      : undefined
+    const room = maxBytes - current.bytes
+    const closed = await closedSegments(data)
+    const unconverted = closed.reduce((sum, { bytes }) => sum + bytes, 0)
+    // What is in the archive goes before what is nowhere else, which is younger anyway.
+    await dropOldest(await keptSegments(data), Math.max(0, room - unconverted), zeroDropped(), noted)
+    await dropOldest(closed, room, this.#dropped, noted)
     this.#checkedAt = current.sequence
   }
 }

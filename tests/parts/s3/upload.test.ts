@@ -206,6 +206,7 @@ it('deletes a local copy only when it is in the bucket, and in want of room the 
         data: bed.data,
         site: 'gate',
         retentionDays: 30,
+        forwardTo: [],
         maxBytes: 2 ** 30,
         archive: {
           format: 'parquet',

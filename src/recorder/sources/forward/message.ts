@@ -102,7 +102,8 @@ export function arrayParts(bytes: Buffer): Buffer[] | undefined {
   return head && head.length <= 8 ? split(bytes, head.start, head.length) : undefined
 }
 
-function mapParts(bytes: Buffer): Buffer[] | undefined {
+/** The keys and values of the map that these bytes are, in turn; undefined when they are none, or it has 256 or more. */
+export function mapParts(bytes: Buffer): Buffer[] | undefined {
   const first = bytes[0] ?? 0
   if (first >= 0x80 && first < 0x90) return split(bytes, 1, (first & 0x0f) * 2)
   if (first === 0xde && bytes.length >= 3 && bytes.readUInt16BE(1) < 256)
