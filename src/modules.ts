@@ -1,9 +1,10 @@
 import { chrony } from './modules/chrony/module.ts'
 import { kea } from './modules/kea/module.ts'
+import { mariadb } from './modules/mariadb/module.ts'
 import { recorder } from './modules/recorder/module.ts'
 import { unbound } from './modules/unbound/module.ts'
 import { watch } from './modules/watch/module.ts'
 import type { RouterModule } from './router/module.ts'
 
 /** The modules we ship, by name. A contract test holds this list equal to the folders of src/modules/. */
-export const MODULES: readonly RouterModule[] = [chrony, kea, recorder, unbound, watch]
+export const MODULES: readonly RouterModule[] = [chrony, kea, mariadb, recorder, unbound, watch]
