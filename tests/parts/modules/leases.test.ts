@@ -12,6 +12,7 @@ import { Bed, type Service } from './bed.ts'
  * Kea's leases in its own file and in MariaDB, from one to the other and back, with names that nobody should trust.
  */
 
+const FULL = process.env.SEKISHO_FULL === '1'
 const ROUTER = sampleRouter({ networks: [HOME] })
 
 /** As a client could never call itself through our Kea; another program's file may have any of it. */
@@ -32,7 +33,10 @@ const EXPIRE = Math.floor(Date.now() / 1000) + 40_000
 /** A line of Kea's lease file (Kea escapes what its file cannot hold as "&#x2c"). */
 function line(last: number, hostname: string, lifetime = 43_200, state = 0): string {
   const mac = `02:00:5e:10:01:${last.toString(16).padStart(2, '0')}`
-  const name = hostname.replace(/&(?=#x)|[,\t\n]/g, (c) => `&#x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const name = hostname.replace(
+    /&(?=#x)|[,\t\n]/g,
+    (c) => `&#x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
   return `10.0.0.${last},${mac},01:${mac},${lifetime},${EXPIRE},1,0,0,${name},${state},,0`
 }
 
@@ -102,7 +106,10 @@ describe('leases go', () => {
   const given = Object.fromEntries(HOSTILE.map((name, i) => [`10.0.0.${10 + i}`, name]))
   /** Kea takes all names for ASCII, and says them in lower case. */
   const said = Object.fromEntries(
-    Object.entries(given).map(([address, name]) => [address, Buffer.from(name.toLowerCase()).toString('latin1')]),
+    Object.entries(given).map(([address, name]) => [
+      address,
+      Buffer.from(name.toLowerCase()).toString('latin1'),
+    ]),
   )
 
   it('from the file into the database, whatever clients call themselves', async () => {
@@ -111,7 +118,10 @@ describe('leases go', () => {
     await service.remove()
     const all = HOSTILE.map((name, i) => line(10 + i, name))
     // What Kea's cleaning-up process left: older than the file, which has the last word.
-    await writeFile(join(folder, 'leases/kea-leases4.csv.2'), `${HEADER}\n${line(10, 'old')}\n${line(40, 'kept')}\n`)
+    await writeFile(
+      join(folder, 'leases/kea-leases4.csv.2'),
+      `${HEADER}\n${line(10, 'old')}\n${line(40, 'kept')}\n`,
+    )
     await writeFile(
       join(folder, 'leases/kea-leases4.csv'),
       `${HEADER}\n${all.join('\n')}\n${line(30, 'gone')}\n${line(30, 'gone', 0)}\nnot a lease\n${line(31, 'cut off').slice(0, 20)}`,
@@ -121,7 +131,10 @@ describe('leases go', () => {
     expect(await names(service)).toEqual({ ...said, '10.0.0.40': 'kept' })
     expect(await sql('SELECT INET_NTOA(address), HEX(hostname) FROM lease4 ORDER BY address')).toEqual(
       [...Object.entries(given), ['10.0.0.40', 'kept']].map(
-        ([address, name]) => `${address}\t${Buffer.from(name ?? '').toString('hex').toUpperCase()}`,
+        ([address, name]) =>
+          `${address}\t${Buffer.from(name ?? '')
+            .toString('hex')
+            .toUpperCase()}`,
       ),
     )
     expect(await service.logs()).toMatch(/kea-leases4.csv: line \d+ is no lease/)
@@ -154,12 +167,13 @@ describe('leases go', () => {
   })
 
   it('through tables of another version, older or newer', async () => {
-    for (const version of ['21', '99']) {
-      await sql(`UPDATE schema_version SET version = ${version}, minor = 0`)
+    // One that kea-admin brings up, one that it cannot, and one that an earlier Kea meets after a rollback.
+    for (const version of FULL ? ['22, minor = 1', '21, minor = 0', '99, minor = 0'] : ['22, minor = 1']) {
+      await sql(`UPDATE schema_version SET version = ${version}`)
       await service.restart()
       await service.healthy(60_000)
       expect(await names(service)).toEqual(said)
-      expect(await sql('SELECT version FROM schema_version')).toEqual(['22'])
+      expect(await sql('SELECT version, minor FROM schema_version')).toEqual(['22\t2'])
     }
   })
 
