@@ -19,6 +19,8 @@ if ($leases eq '--check') {
     exec 'kea-dhcp4', '-t', $conf or die "kea-dhcp4: $!\n";
 }
 
+# The first process of a container is not ended by a signal that it does not handle; it may wait here for long.
+$SIG{TERM} = sub { exit 0 };
 settle_leases($leases);
 
 # At boot the devices may be just about to appear.

@@ -6,6 +6,8 @@
 # environment, only in a file that root alone reads. Every start gives the account what that file says.
 set -eu
 umask 077
+# The first process of a container is not ended by a signal that it does not handle.
+trap 'exit 0' TERM
 data=/var/lib/mysql/db
 secret=/var/lib/mysql-secrets/leases
 local=/run/mariadb-local
