@@ -191,10 +191,4 @@ describe('the lease database', () => {
     ]
     expect(password).toBe('/run/kea-local/password.json')
   })
-
-  it('leaves no file to watch: the one there is comes later', () => {
-    expect(kea.provides?.(kea.config.parse({ lease_database: 'mariadb' }), sampleRouter()).leases).toEqual({
-      socket: '/run/sekisho/kea/kea4.sock',
-    })
-  })
 })

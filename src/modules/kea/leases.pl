@@ -4,8 +4,9 @@ use warnings;
 # Where the leases are: in Kea's own file, or in a database, and how they get from one to the other.
 #
 # A note beside the file says which of the two has them, whatever the configuration says: Kea begins with another one
-# only when all leases are there. While a database has them the file is a copy, made anew with each health check: it
-# is what a backup takes, and what a database that was lost begins with.
+# only when all leases are there. While a database has them the file is a copy that follows each change: it is what a
+# backup takes, what a database that was lost begins with, and what Kea begins with when its module went at one stroke,
+# as in a rollback.
 #
 # Text of clients goes to the database as hexadecimal literals alone, and comes from there as such: whatever a client
 # calls itself, no part of it is ever SQL, nor a line or a column of the file.
@@ -21,11 +22,17 @@ my $CLIENT = "$LOCAL/client.cnf";
 # Columns of Kea's lease file, version 3.0 of its format.
 my @COLUMNS = qw(address hwaddr client_id valid_lifetime expire subnet_id fqdn_fwd fqdn_rev hostname state user_context
     pool_id);
+# All leases as the database has them, in that order; UNIX_TIMESTAMP knows the time zone that the column is in.
+my $QUERY = 'SELECT INET_NTOA(address), HEX(hwaddr), HEX(client_id), valid_lifetime, UNIX_TIMESTAMP(expire), subnet_id, '
+    . 'IFNULL(fqdn_fwd, 0), IFNULL(fqdn_rev, 0), HEX(hostname), state, HEX(user_context), IFNULL(pool_id, 0) '
+    . 'FROM lease4 ORDER BY address';
+# How long Kea's own file waits for the database that had the leases, in seconds: then the copy will do.
+my $PATIENCE = 30;
 # What the column `expire` can hold, and Kea too: 2038-01-19.
 my $LAST_SECOND = 2**31 - 1;
 
-# Makes sure that the leases are in 'mariadb' or 'memfile', and waits for the database where one is needed. Dies when
-# they are in a database that this configuration does not have.
+# Makes sure that the leases are in 'mariadb' or 'memfile'. A database that shall have them is waited for, however long
+# that is; one that had them only for a while.
 sub settle_leases {
     my ($wanted) = @_;
     my $kept = -e $NOTE ? first_line($NOTE) : 'memfile';
@@ -35,36 +42,72 @@ sub settle_leases {
         if (($empty || $kept ne 'mariadb') && -e $FILE) {
             my $count = import_leases();
             say_line("took $count leases from the file into the database");
-            copy_leases();
-            remove_side_files();
+            copy_leases(ask($QUERY));
         }
     } elsif ($kept eq 'mariadb') {
-        -d '/etc/kea/database'
-            or die "the leases are in the database of the module mariadb, which router.yaml does not have any more. "
-            . "Fix: put mariadb back and apply, and take it out after that; if that database is lost, remove "
-            . "/var/lib/sekisho/kea/leases/kept-in, and Kea begins with the copy of " . localtime((stat $FILE)[9]) . "\n";
-        await_database();
         # A database without tables is another one than that which had the leases: the copy is all there is.
-        if (grep { $_ eq 'lease4' } tables()) {
-            copy_leases();
+        if (await_database($PATIENCE) && grep { $_ eq 'lease4' } tables()) {
+            copy_leases(ask($QUERY));
             say_line('took the leases from the database into the file');
+        } else {
+            say_line('begins with the copy of the leases: the database that has them is not here');
         }
-        remove_side_files();
     }
     return if $kept eq $wanted;
+    remove_side_files();
     $wanted eq 'memfile' ? unlink $NOTE : put_safely($NOTE, "$wanted\n");
 }
 
-# Waits until the database answers, however long that is, and says so from time to time.
+# Waits until the database answers, for this many seconds or without an end, and says so from time to time.
 sub await_database {
-    my $said = 0;
+    my ($seconds) = @_;
+    # Without its folder no module provides one.
+    return 0 if defined $seconds && !-d '/etc/kea/database';
+    my ($begun, $said) = (time, 0);
     for (;;) {
-        my $why = eval { write_client(); ask('DO 1'); 1 } ? return : $@;
+        my $why = eval { write_client(); ask('DO 1'); 1 } ? return 1 : $@;
+        return 0 if defined $seconds && time - $begun >= $seconds;
         if (time - $said >= 60) {
             print STDERR "waits for the database of the leases: $why";
             $said = time;
         }
         sleep 1;
+    }
+}
+
+# A process that keeps the copy for as long as the container lives. It looks each second, and less often where there are
+# so many leases that writing them all at each change would wear the disk.
+sub keep_copy {
+    my $pid = fork // die "fork: $!\n";
+    return if $pid;
+    $SIG{TERM} = 'DEFAULT';
+    $SIG{PIPE} = 'IGNORE';
+    # Each second of an outage, the client would say the same.
+    open STDERR, '>', '/dev/null' or die "/dev/null: $!\n";
+    for (;;) {
+        eval { follow_leases() };
+        sleep 1;
+        1 while waitpid(-1, 1) > 0;    # WNOHANG
+    }
+}
+
+# Copies the leases over one connection, until that ends.
+sub follow_leases {
+    require IPC::Open2;
+    IPC::Open2::open2(my $from, my $to, client(), '--unbuffered');
+    $to->autoflush(1);
+    for (;;) {
+        my @rows;
+        my $whole = print $to "$QUERY;\nSELECT 'whole';\n";
+        while ($whole) {
+            my $row = <$from>;
+            chomp $row if $whole = defined $row;
+            last if !$whole || $row eq 'whole';
+            push @rows, $row;
+        }
+        last if !$whole;
+        copy_leases(@rows);
+        select undef, undef, undef, @rows > 100 ? @rows / 100 : 1;
     }
 }
 
@@ -81,7 +124,7 @@ sub prepare_schema {
     my ($version) = ask("SELECT CONCAT(version, '.', minor) FROM schema_version");
     return 0 if $version eq $wanted;
     # Made of what the database has now, before anything of it changes.
-    copy_leases();
+    copy_leases(ask($QUERY));
     my $newer = sprintf('%05d%05d', split /\./, $version) gt sprintf('%05d%05d', split /\./, $wanted);
     if (!$newer) {
         say_line("brings the database from version $version to $wanted");
@@ -113,13 +156,10 @@ sub admin {
     return $?;
 }
 
-# Writes what the database has into the file, as Kea itself would. Does nothing when that is there already.
+# Writes these rows of the database into the file, as Kea itself would. Does nothing when that is there already.
 sub copy_leases {
     my @lines = (join(',', @COLUMNS) . "\n");
-    my $query = 'SELECT INET_NTOA(address), HEX(hwaddr), HEX(client_id), valid_lifetime, UNIX_TIMESTAMP(expire), '
-        . 'subnet_id, IFNULL(fqdn_fwd, 0), IFNULL(fqdn_rev, 0), HEX(hostname), state, HEX(user_context), '
-        . 'IFNULL(pool_id, 0) FROM lease4 ORDER BY address';
-    for my $row (ask("SET time_zone = '+00:00'; $query")) {
+    for my $row (@_) {
         my @values = map { $_ eq 'NULL' ? '' : $_ } split /\t/, $row, -1;
         @values[1, 2] = map { lc join ':', /../g } @values[1, 2];
         @values[8, 10] = map { escape(pack 'H*', $_) } @values[8, 10];

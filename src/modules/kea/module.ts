@@ -58,11 +58,11 @@ export const kea = defineModule({
       .describe('DHCP options that clients are told besides, as Kea names them'),
   }),
 
-  provides: ({ lease_database }) => ({
+  provides: () => ({
     leases: {
       socket: `${PATHS.run}/kea/${SOCKET}`,
-      // While a database has the leases, the file is a copy that comes later.
-      ...(lease_database === 'memfile' && { file: `${PATHS.data}/kea/${VOLUME}/${LEASE_FILE}` }),
+      // While a database has the leases, it is a copy that follows each change.
+      file: `${PATHS.data}/kea/${VOLUME}/${LEASE_FILE}`,
     },
   }),
 
@@ -131,7 +131,7 @@ export const kea = defineModule({
             { kind: 'tmpfs', target: INTERFACES_DIR, sizeBytes: 1024 * 1024, mode: 0o750 },
           ],
           health: {
-            test: ['/usr/local/libexec/health.pl', leases, ...devices],
+            test: ['/usr/local/libexec/health.pl', ...devices],
             // It waits for a database that is new, and makes its tables.
             ...(leases !== 'memfile' && { startSecs: 120 }),
           },

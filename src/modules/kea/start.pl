@@ -35,4 +35,5 @@ print STDERR "no device $_ on this machine: its network has no DHCP for now\n" f
 put("$LOCAL/devices", map { "$_ $index{$_}\n" } sort keys %index);
 # Names come from router.yaml and hold nothing that JSON would escape.
 put("$LOCAL/interfaces.json", '[' . join(', ', map { qq("$_") } sort keys %index) . "]\n");
+keep_copy() if $leases ne 'memfile';
 exec 'kea-dhcp4', '-c', $conf or die "kea-dhcp4: $!\n";
