@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
 import { addressesOf } from './support/addresses.ts'
 import { editedYaml } from './support/edit-yaml.ts'
+import { type MachineState, machineState, stateDiff } from './support/machine-state.ts'
 import { applyYaml, baseline } from './support/router-yaml.ts'
 
 /*
@@ -11,16 +12,15 @@ import { applyYaml, baseline } from './support/router-yaml.ts'
 
 let lab: Lab
 let laptop: string
+let found: MachineState
 
 beforeAll(async () => {
   lab = await openLab()
   await baseline(lab)
   laptop = (await addressesOf(lab.laptop)).v4
+  found = await machineState(lab.router)
 })
-afterAll(async () => {
-  await baseline(lab)
-  await lab.router.execOk(['sekisho', 'purge', '--yes', 'mariadb'])
-})
+afterAll(() => baseline(lab))
 
 /** What README tells a user to type; the laptop's row as it is in the database. */
 async function selected(): Promise<string> {
@@ -124,4 +124,13 @@ describe('with lease_database: mariadb', () => {
     await lab.renew('laptop')
     expect((await addressesOf(lab.laptop)).v4).toBe(laptop)
   })
+})
+
+test('mariadb taken out again leaves its data, and purged nothing', async () => {
+  await baseline(lab)
+  await lab.router.execOk(['test', '-s', '/var/lib/sekisho/mariadb/secrets/leases'])
+  await lab.router.execOk(['sekisho', 'purge', '--yes', 'mariadb'])
+  // Kea could reach it, and so was made again.
+  const left = stateDiff(found, await machineState(lab.router))
+  expect(left.filter((line) => !/^containers: . .* sekisho-kea-1$/.test(line))).toEqual([])
 })

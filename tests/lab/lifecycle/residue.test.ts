@@ -74,7 +74,7 @@ describe('a shipped module', () => {
     { name: 'unbound', listens: ['10.0.0.1:53', '127.0.0.1:53'], others: ['chrony', 'kea'], neededBy: [] },
   ] as const
 
-  /** Those that the lab does not have from the beginning. */
+  /** Those that the lab does not have from the beginning: tests/lab/leases.test.ts. */
   const added = ['mariadb']
 
   test('every one of them is here', () => {
@@ -124,26 +124,6 @@ describe('a shipped module', () => {
       expect(stateDiff(remade(before, name, ...others), remade(after, name, ...others))).toEqual([])
     },
   )
-})
-
-describe('a shipped module that the lab does not have', () => {
-  test('mariadb: added and removed, it leaves its data, and purged nothing', async () => {
-    const before = await machineState(lab.router)
-    await applyYaml(lab, await baselineYaml(lab, '  mariadb: {}\n'))
-    const during = await machineState(lab.router)
-    expect(during.containers).toHaveLength(before.containers.length + 1)
-    // It has no network.
-    expect(during.sockets).toEqual(before.sockets)
-    expect(during.ruleset).toBe(before.ruleset)
-    expect(during.dockerNetworks.filter((line) => !line.endsWith(' none'))).toEqual(
-      before.dockerNetworks.filter((line) => !line.endsWith(' none')),
-    )
-    await baseline(lab)
-    await lab.router.execOk(['test', '-s', '/var/lib/sekisho/mariadb/secrets/leases'])
-    await lab.router.execOk(['sekisho', 'purge', '--yes', 'mariadb'])
-    // Kea could reach it, and so was made again.
-    expect(stateDiff(remade(before, 'kea'), remade(await machineState(lab.router), 'kea'))).toEqual([])
-  })
 })
 
 describe('an option', () => {
