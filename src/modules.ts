@@ -3,6 +3,7 @@ import { fluentd } from './modules/fluentd/module.ts'
 import { kea } from './modules/kea/module.ts'
 import { mackerel } from './modules/mackerel/module.ts'
 import { prometheus } from './modules/prometheus/module.ts'
+import { mariadb } from './modules/mariadb/module.ts'
 import { recorder } from './modules/recorder/module.ts'
 import { softflowd } from './modules/softflowd/module.ts'
 import { unbound } from './modules/unbound/module.ts'
@@ -15,6 +16,7 @@ export const MODULES: readonly RouterModule[] = [
   fluentd,
   kea,
   mackerel,
+  mariadb,
   prometheus,
   recorder,
   softflowd,

@@ -15,6 +15,8 @@ export interface OptionEdit {
   readonly group: 'dhcp' | 'static' | 'elsewhere'
   /** Why the lab cannot apply it; then the machine that is a folder does alone. */
   readonly notInTheLab?: string
+  /** What it needs in the file, before and after it too: the data of a module stay when that goes. */
+  readonly beside?: object
   /** Merged into the file: mappings key by key, anything else in place of what is there. */
   readonly patch: object
 }
@@ -219,7 +221,28 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
       },
     },
   },
-  { name: 'kea', group: 'dhcp', patch: { modules: { kea: { dns_servers: ['198.51.100.53'] } } } },
+  {
+    name: 'kea',
+    group: 'dhcp',
+    patch: {
+      modules: {
+        kea: {
+          dns_servers: ['198.51.100.53'],
+          option_data: [
+            { name: 'tftp-server-name', data: '10.0.0.5', always_send: true, networks: ['home'] },
+            { code: 224, data: '0A0B', csv_format: false },
+          ],
+        },
+      },
+    },
+  },
+  {
+    name: 'kea in a database',
+    group: 'elsewhere',
+    notInTheLab: 'leases are put back in two steps; tests/lab/leases.test.ts has it',
+    beside: { modules: { mariadb: {} } },
+    patch: { modules: { kea: { lease_database: 'mariadb' } } },
+  },
   {
     name: 'unbound',
     group: 'dhcp',
@@ -360,7 +383,8 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
 
 /** A router.yaml with these edits in it. */
 export function withEdits(yaml: string, edits: readonly OptionEdit[]): string {
-  return stringify(edits.reduce<unknown>((document, { patch }) => merged(document, patch), parse(yaml)))
+  const patches = edits.flatMap(({ beside = {}, patch }) => [beside, patch])
+  return stringify(patches.reduce<unknown>(merged, parse(yaml)))
 }
 
 function merged(base: unknown, patch: unknown): unknown {

@@ -15,10 +15,17 @@ const MAC = /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i
  * Rejects when kea is away or its answer makes no sense.
  */
 export async function keaLeases(socket: string): Promise<Lease[]> {
-  const payload = '{"command":"lease4-get-all"}'
-  return parseLeases(
-    await socketRequest({ path: socket, payload, timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES }),
-  )
+  return parseLeases(await askKea(socket, 'lease4-get-all'))
+}
+
+/** Kea's answer to a command, as text. Rejects when kea is away. */
+export function askKea(
+  socket: string,
+  command: string,
+  args?: Readonly<Record<string, string>>,
+): Promise<string> {
+  const payload = JSON.stringify({ command, ...(args && { arguments: args }) })
+  return socketRequest({ path: socket, payload, timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES })
 }
 
 /**

@@ -1,15 +1,13 @@
 import { intro, outro, select } from '@clack/prompts'
-import { z } from 'zod'
 import { formatIssues } from '../config/format.ts'
 import { migrate } from '../config/migrate.ts'
-import { userModules, validate } from '../config/validate.ts'
-import { MODULES } from '../modules.ts'
 import type { BackupManifest } from '../move/manifest.ts'
 import { completeMap, type PortMap, readMaps } from '../move/port-map.ts'
 import { otherMentions, renamePorts, type UsedPort, usedPorts } from '../move/port-names.ts'
 import { Refusal } from '../move/refusal.ts'
 import { PATHS } from '../router/paths.ts'
 import { choice, given } from './init.ts'
+import { judge } from './judge.ts'
 import { canAsk } from './passphrase.ts'
 import type { HostPort } from './ports.ts'
 
@@ -58,12 +56,6 @@ export async function adaptPorts(
     'warning: router.yaml had mistakes when it was backed up; mend them before you apply\n',
   )
   return renamed
-}
-
-/** Whether the file is right, as far as that can be said without running modules that came with the archive. */
-function judge(text: string): ReturnType<typeof validate> {
-  const own = userModules(text, PATHS.config).map(({ name }) => ({ name, config: z.unknown() }))
-  return validate(text, PATHS.config, [...MODULES, ...own])
 }
 
 async function askOrRefuse(

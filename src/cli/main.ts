@@ -15,6 +15,7 @@ await runProgram({
   explain: async () => (await import('./explain.ts')).explainCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   devices: async () => (await import('./devices.ts')).devicesCommand(),
+  leases: async () => (await import('./leases.ts')).leasesCommand(),
   top: async () => (await import('./top.ts')).topCommand(),
   device: async () => (await import('./device.ts')).deviceCommand(),
   who: async () => (await import('./who.ts')).whoCommand(),

@@ -1,11 +1,11 @@
-import { link, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { link, readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { formatIssues } from '../config/format.ts'
 import { migrate } from '../config/migrate.ts'
 import { latestVersion, MIGRATIONS, type Migration } from '../config/migrations/migrations.ts'
-import { syncPath } from '../lib/sync-path.ts'
 import { hasCode } from '../router/host.ts'
+import { replaceFile } from './replace-file.ts'
 import { routerFile } from './report.ts'
 
 /** `sekisho migrate [FILE]`: writes a router.yaml of an earlier version as one of the current. */
@@ -61,23 +61,7 @@ export async function migrateFile(
   if (!migrated.migration) return { ok: true, says: [] }
   const { from, text, says } = migrated.migration
   const kept = await keep(path, `${path}.v${from}`, bytes)
-  const beside = `${path}.${process.pid}.tmp`
-  try {
-    const { mode, uid, gid } = await stat(path)
-    const handle = await open(beside, 'wx', mode & 0o777)
-    try {
-      await handle.writeFile(text)
-      await handle.chown(uid, gid)
-      await handle.chmod(mode & 0o777)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(beside, path)
-  } finally {
-    await rm(beside, { force: true })
-  }
-  await syncPath(dirname(path))
+  await replaceFile(path, text)
   return { ok: true, kept, says }
 }
 

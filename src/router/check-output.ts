@@ -68,7 +68,7 @@ const Service = z.strictObject({
   capabilities: z
     .array(z.string().regex(/^[A-Z_]+$/, 'must be a capability like NET_BIND_SERVICE'))
     .optional(),
-  network: z.enum(['host', 'containers']).optional(),
+  network: z.enum(['host', 'containers', 'none']).optional(),
   publish: z.array(z.strictObject({ protocol: Protocol, port: PortNumber, target: PortNumber })).optional(),
   listens: z.array(z.strictObject({ protocol: Protocol, port: PortNumber, addresses: Words.optional() })),
   mounts: z.array(Mount).optional(),
@@ -172,6 +172,8 @@ function contradictions(name: string, output: ModuleOutput, router: Router, hasI
         `${at}.publish`,
         'a service on the network of the host publishes nothing: say what it listens on',
       ])
+    if (service.network === 'none' && (service.publish?.length || service.listens.length > 0))
+      found.push([`${at}.network`, 'a service without a network listens on no port and publishes none'])
     for (const other of service.dependsOn ?? [])
       if (!services.has(other))
         found.push([`${at}.dependsOn`, `there is no service "${other}" in this module`])

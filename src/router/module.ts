@@ -11,6 +11,7 @@ export const CAPABILITIES = [
   'dns',
   'local-names',
   'leases',
+  'lease-database',
   'time',
   'collector',
   'netflow',
@@ -26,8 +27,15 @@ export interface Endpoint {
   readonly protocol?: 'tcp' | 'udp'
   /** Absolute path of a UNIX socket on the host. */
   readonly socket?: string
-  /** Absolute path of a file on the host, e.g. kea's lease file; of capability metrics, a status file in JSON. */
+  /**
+   * Absolute path of a file on the host: kea's lease file, where the password of `account` is; of capability metrics, a
+   * status file in JSON.
+   */
   readonly file?: string
+  /** What speaks there, where there is more than one kind: a database's. */
+  readonly engine?: 'mariadb'
+  /** Name of the account and of its database (capability lease-database). */
+  readonly account?: string
   /** DNS names that must resolve before the clock is right (capability time). */
   readonly names?: readonly string[]
 }
@@ -122,8 +130,8 @@ export interface ComposeService {
   readonly user?: string
   /** Exact Linux capabilities; everything else is dropped. */
   readonly capabilities?: readonly string[]
-  /** 'host', or 'containers' (default): the project's own bridge, zone "containers". */
-  readonly network?: 'host' | 'containers'
+  /** 'host', 'containers' (default): the project's own bridge, zone "containers"; or 'none': sockets in files only. */
+  readonly network?: 'host' | 'containers' | 'none'
   /** Ports published on the router's addresses (network 'containers' only); also needs an Opening. */
   readonly publish?: readonly {
     readonly protocol: 'tcp' | 'udp'

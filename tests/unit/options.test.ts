@@ -57,11 +57,12 @@ test('every option of router.yaml and of each module is in the list', () => {
 describe('put in and taken out again, it leaves nothing', () => {
   test.each(OPTION_EDITS)('$name', async (edit) => {
     const fake = debian()
-    await run(fake, stateOf([]))
+    const without = stateOf([{ ...edit, patch: {} }])
+    await run(fake, without)
     const before = look(fake)
     await run(fake, stateOf([edit]))
     expect(look(fake)).not.toEqual(before)
-    await run(fake, stateOf([]))
+    await run(fake, without)
     expect(withoutKept(look(fake), before)).toEqual(before)
   })
 })

@@ -1,11 +1,23 @@
 import { isIPv4 } from 'node:net'
 import type { Dhcp, Network, Router } from '../../router/model.ts'
-import type { Context } from '../../router/module.ts'
+import type { Context, Provided } from '../../router/module.ts'
 import { generatedHeader } from '../../router/render/header.ts'
 
 /** What the renderer needs of the module's config. */
 export interface KeaConfig {
   readonly dns_servers?: readonly string[] | undefined
+  readonly lease_database: 'memfile' | 'mariadb'
+  readonly option_data: readonly OptionData[]
+}
+
+/** A DHCP option for clients as the file has it; either `name` or `code` says which. */
+export interface OptionData {
+  readonly name?: string | undefined
+  readonly code?: number | undefined
+  readonly data: string
+  readonly csv_format: boolean
+  readonly always_send: boolean
+  readonly networks?: readonly string[] | undefined
 }
 
 export const LEASE_FILE = 'kea-leases4.csv'
@@ -26,7 +38,7 @@ export function renderKea(ctx: Context<KeaConfig>): string {
   const config = {
     Dhcp4: {
       'interfaces-config': {
-        interfaces: INCLUDE,
+        interfaces: INTERFACES.place,
         // Clients without an address cannot be answered through an ordinary socket.
         'dhcp-socket-type': 'raw',
         // A port without a carrier cannot be listened to: try again until someone plugs a cable in, and soon enough
@@ -36,12 +48,7 @@ export function renderKea(ctx: Context<KeaConfig>): string {
         'service-sockets-retry-wait-time': 300,
       },
       'control-socket': { 'socket-type': 'unix', 'socket-name': `/run/kea/${SOCKET}` },
-      'lease-database': {
-        type: 'memfile',
-        persist: true,
-        name: `/var/lib/kea/${LEASE_FILE}`,
-        'lfc-interval': 3600,
-      },
+      'lease-database': leaseDatabase(ctx),
       'hooks-libraries': [{ library: 'libdhcp_lease_cmds.so' }],
       'multi-threading': { 'enable-multi-threading': false },
       authoritative: true,
@@ -75,15 +82,53 @@ export function renderKea(ctx: Context<KeaConfig>): string {
       ],
     },
   }
-  const json = JSON.stringify(config, null, 2).replace(
-    JSON.stringify(INCLUDE),
-    `<?include "${INTERFACES_DIR}/interfaces.json"?>`,
+  const json = [INTERFACES, PASSWORD].reduce(
+    (text, { place, file }) => text.replace(JSON.stringify(place), `<?include "${INTERFACES_DIR}/${file}"?>`),
+    JSON.stringify(config, null, 2),
   )
   const devices = networks.map((network) => network.device).join(' ')
   return `${generatedHeader('kea', '//')}// Devices: ${devices || 'none'}\n${json}\n`
 }
 
-const INCLUDE = '@interfaces@'
+/** What start.pl knows and we do not; their places come before everything that a user can name. */
+const INTERFACES = { place: '@interfaces@', file: 'interfaces.json' } as const
+const PASSWORD = { place: '@password@', file: 'password.json' } as const
+
+/** The database that the file asks for, when a module provides it. */
+export function databaseOf({
+  config,
+  provided,
+}: Pick<Context<KeaConfig>, 'config' | 'provided'>): Provided | undefined {
+  return provided('lease-database').find(({ engine }) => engine === config.lease_database)
+}
+
+function leaseDatabase(ctx: Context<KeaConfig>) {
+  const database = databaseOf(ctx)
+  if (database === undefined)
+    return {
+      type: 'memfile',
+      persist: true,
+      name: `/var/lib/kea/${LEASE_FILE}`,
+      'lfc-interval': 3600,
+    }
+  return {
+    type: 'mysql',
+    // "localhost" is the socket, where the client library looks for it.
+    host: 'localhost',
+    name: database.account,
+    user: database.account,
+    password: PASSWORD.place,
+    // It may be away for as long as it likes: those who have an address keep it, and others wait.
+    'on-fail': 'serve-retry-continue',
+    'retry-on-startup': true,
+    'max-reconnect-tries': 4_294_967_295,
+    'reconnect-wait-time': 1000,
+    // Kea does nothing else while it asks.
+    'connect-timeout': 2,
+    'read-timeout': 5,
+    'write-timeout': 5,
+  }
+}
 
 function subnet(network: DhcpNetwork, ctx: Context<KeaConfig>) {
   const { dhcp } = network
@@ -97,12 +142,15 @@ function subnet(network: DhcpNetwork, ctx: Context<KeaConfig>) {
     'min-valid-lifetime': dhcp.leaseSecs,
     'max-valid-lifetime': dhcp.leaseSecs,
     pools: dhcp.pools.map(({ first, last }) => ({ pool: `${first} - ${last}` })),
-    'option-data': [
-      option('routers', network.address),
-      option('broadcast-address', network.broadcast),
-      ...(dns.length > 0 ? [option('domain-name-servers', dns.join(', '))] : []),
-      ...(ctx.provided('time').length > 0 ? [option('ntp-servers', network.address)] : []),
-    ],
+    'option-data': withOwn(
+      [
+        option('routers', network.address),
+        option('broadcast-address', network.broadcast),
+        ...(dns.length > 0 ? [option('domain-name-servers', dns.join(', '))] : []),
+        ...(ctx.provided('time').length > 0 ? [option('ntp-servers', network.address)] : []),
+      ],
+      ctx.config.option_data.filter(({ networks }) => networks?.includes(network.name) ?? true),
+    ),
     reservations: dhcp.reservations.map(({ name, mac, address }) => ({
       'hw-address': mac,
       'ip-address': address,
@@ -120,6 +168,29 @@ function dnsServers(network: Network, { config, provided, router }: Context<KeaC
 
 function option(name: string, data: string) {
   return { name, data }
+}
+
+/** Codes of the options that we set (RFC 2132, RFC 3397): the user's own go before ours, by name or by code. */
+const CODES: Readonly<Record<string, number>> = {
+  routers: 3,
+  'broadcast-address': 28,
+  'domain-name-servers': 6,
+  'ntp-servers': 42,
+}
+
+function withOwn(ours: readonly { name: string; data: string }[], own: readonly OptionData[]) {
+  const isTheirs = (mine: { name: string }) =>
+    own.some(({ name, code }) => name === mine.name || (code !== undefined && code === CODES[mine.name]))
+  return [
+    ...ours.filter((mine) => !isTheirs(mine)),
+    ...own.map(({ name, code, data, csv_format, always_send }) => ({
+      ...(name !== undefined && { name }),
+      ...(code !== undefined && { code }),
+      data,
+      ...(!csv_format && { 'csv-format': false }),
+      ...(always_send && { 'always-send': true }),
+    })),
+  ]
 }
 
 function logger(name: string, severity: 'INFO' | 'WARN' | 'ERROR') {

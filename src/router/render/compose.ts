@@ -63,6 +63,11 @@ function healthOf({ health }: ComposeService): Record<string, unknown> {
   }
 }
 
+/** Whether it is on the network that containers share. */
+function isJoined({ network = 'containers' }: ComposeService): boolean {
+  return network === 'containers'
+}
+
 function serviceOf(module: ComposeModule, service: ComposeService): Record<string, unknown> {
   const image = service.image === 'build' ? module.image : service.image
   if (image === undefined)
@@ -79,7 +84,7 @@ function serviceOf(module: ComposeModule, service: ComposeService): Record<strin
     security_opt: ['no-new-privileges:true'],
     read_only: true,
     restart: 'unless-stopped',
-    ...(service.network === 'host' ? { network_mode: 'host' } : { networks: [PROJECT_NETWORK] }),
+    ...(isJoined(service) ? { networks: [PROJECT_NETWORK] } : { network_mode: service.network }),
     ...(service.publish?.length && {
       ports: service.publish.map((p) => ({
         mode: 'host',
@@ -124,7 +129,7 @@ export function renderCompose(modules: readonly ComposeModule[]): string {
   const services = modules
     .flatMap((module) => module.output.services.map((s) => [s.name, serviceOf(module, s)] as const))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const usesNetwork = modules.some((m) => m.output.services.some((s) => s.network !== 'host'))
+  const usesNetwork = modules.some((m) => m.output.services.some(isJoined))
   const project = {
     name: COMPOSE_PROJECT,
     services: Object.fromEntries(services),

@@ -162,11 +162,11 @@ export class Bed {
     return run([...enter, 'sh', '-c', IN_COPY, 'sh', this.#rootfs, copy, ...argv], { timeout: 60_000 })
   }
 
-  /** What Compose would run on the router, with the same rights, restarted as it would be. */
-  async start(module: string, output: ModuleOutput): Promise<Service> {
+  /** What Compose would run on the router, with the same rights, restarted as it would be; `kept` is the folder of an earlier one. */
+  async start(module: string, output: ModuleOutput, kept?: string): Promise<Service> {
     const [service] = output.services
     if (service === undefined) throw new Error(`${module} has no service`)
-    const folder = await mkdtemp(join(this.#folder, `${module}-`))
+    const folder = kept ?? (await mkdtemp(join(this.#folder, `${module}-`)))
     const flags = [
       '--detach',
       '--name',
@@ -242,7 +242,7 @@ export class Bed {
         return ['--tmpfs', `${mount.target}:size=${mount.sizeBytes},mode=${mount.mode?.toString(8)}`]
       }
       const source = join(folder, mount.kind === 'run' ? 'run' : mount.volume)
-      await mkdir(source, { mode: 0o750 })
+      await mkdir(source, { mode: 0o750, recursive: true })
       return bind(source, mount.target)
     }
     return (await Promise.all((service.mounts ?? []).map(option))).flat()
