@@ -86,6 +86,12 @@ export function policies(
   }
   if (filter.policies.get('OUTPUT')?.policy === 'DROP')
     say('left', 'OUTPUT', 'the policy DROP of OUTPUT', 'what the router itself sends is not filtered')
+  const spoofed =
+    'packets whose source does not belong where they come in: a host with a strange address, the WAN with ours'
+  book.add('left', file, spoofed, 'they are dropped')
+  const direct =
+    "packets from the WAN for addresses inside, which a neighbour on the provider's link can send"
+  book.add('left', file, direct, "they are dropped: a forward is of the WAN's own address")
   for (const { line, text } of unread)
     book.add('left', `${file}:${line}`, text, 'this line is not understood')
 }

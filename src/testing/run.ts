@@ -35,7 +35,7 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
 const PROJECTS = Object.keys(FILES)
 
 /** What the tests of single parts run on this machine; the lab brings its own. */
-const TOOLS = ['nftables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
+const TOOLS = ['nftables', 'iptables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
 
 export interface TestOptions {
   /**
