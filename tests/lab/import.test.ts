@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
-import { WAN } from '../../src/lab/topology.ts'
+import { ROUTER_CABLES, WAN } from '../../src/lab/topology.ts'
+import { parseIp } from '../../src/lib/ip.ts'
 import { v5 } from '../netflow.ts'
 import { parquetRows } from '../parquet.ts'
+import { addressesOf } from './support/addresses.ts'
 import { baseline } from './support/router-yaml.ts'
 
 /*
@@ -18,11 +20,17 @@ const OLD_ROUTER = join(import.meta.dirname, '../old-router')
 const OLD = '/root/old-router'
 const PORT = 9311
 const BUCKET = 'home-network'
+// A kept lab remembers what it has brought of a site.
+const SITE = `old-${Date.now() % 1_000_000}`
 const ENDPOINT = `http://127.0.0.1:${PORT}`
+
+const LAPTOP = ROUTER_CABLES[1].far.mac
 
 let lab: Lab
 let server: ChildProcess
 let work: string
+/** The laptop's address. */
+let before: string
 
 beforeAll(async () => {
   lab = await openLab()
@@ -64,7 +72,14 @@ async function keys(): Promise<string[]> {
 }
 
 test('config.json becomes a router.yaml that is right, and applies', async () => {
-  await bring(['config.json', 'leases.sql'])
+  await bring(['config.json'])
+  before = (await addressesOf(lab.laptop)).v4
+  // In the dump the laptop's address is what MySQL has as a number.
+  const dump = await readFile(join(OLD_ROUTER, 'leases.sql'), 'latin1')
+  await lab.router.writeFile(
+    `${OLD}/leases.sql`,
+    Buffer.from(dump.replace('167772304', String(parseIp(before)?.value)), 'latin1'),
+  )
   // The Internet of the lab has a root of its own.
   const conf =
     'server:\n  root-hints: "/etc/sekisho/dns/root.hints"\n  trust-anchor-file: "/etc/sekisho/dns/root.key"\n'
@@ -75,7 +90,7 @@ test('config.json becomes a router.yaml that is right, and applies', async () =>
     '--interface',
     'enp0s2=lan0',
     '--hostname',
-    'old-house',
+    SITE,
     '--s3-endpoint',
     ENDPOINT,
   ]
@@ -91,13 +106,20 @@ test('config.json becomes a router.yaml that is right, and applies', async () =>
 })
 
 test('the laptop keeps the address that it had, resolves and browses', async () => {
-  await lab.renew('laptop')
-  const address = async () =>
-    /inet (\d+\.\d+\.\d+\.\d+)/.exec(
-      await lab.laptop.execOk(['ip', '-4', 'address', 'show', 'dev', 'eth0']),
-    )?.[1]
-  // As the dump of the old database has it, and in the old pool.
-  await expect.poll(address, { timeout: 30_000 }).toBe('10.0.0.144')
+  const log = async () => (await lab.router.execOk(['docker', 'logs', 'sekisho-kea-1'])).split('\n')
+  const mine = async (what: string) =>
+    (await log()).filter((line) => line.includes(LAPTOP) && line.includes(what))
+  // Kea knows of no lease but those of the dump: without it, it would refuse the old address.
+  // Asked again until the port is up.
+  const asked = async () => {
+    await lab.renew('laptop')
+    return mine('DHCP4_LEASE_ALLOC')
+  }
+  await expect.poll(asked, { timeout: 30_000, interval: 1500 }).not.toEqual([])
+  expect(await mine('DHCPNAK')).toEqual([])
+  const { v4 } = await addressesOf(lab.laptop)
+  expect(v4).toBe(before)
+  expect(v4).toMatch(/^10\.0\.0\.(129|1[3-9]\d|2[0-4]\d|25[0-4])$/)
   await expect
     .poll(async () => (await lab.laptop.exec(['dig', '+short', 'www.example.org'])).stdout, {
       timeout: 30_000,
@@ -109,7 +131,7 @@ test('the laptop keeps the address that it had, resolves and browses', async () 
 })
 
 test('logs of all kinds arrive in the bucket', async () => {
-  const flow = { source: '10.0.0.144', destination: '203.0.113.80', octets: 4711 }
+  const flow = { source: '10.0.0.7', destination: '203.0.113.80', octets: 4711 }
   await lab.router.writeFile('/root/old-router/flow', v5([flow]))
   await lab.router.execOk(['bash', '-c', 'cat /root/old-router/flow > /dev/udp/127.0.0.1/2055'])
   await lab.router.execOk(['logger', 'a line of the host'])
@@ -117,7 +139,7 @@ test('logs of all kinds arrive in the bucket', async () => {
   const wanted = ['container', 'devices', 'dhcp', 'dns', 'drops', 'flows', 'netflow', 'syslog']
   const kinds = async () => {
     await lab.router.execOk(['sekisho', 'archive', 'now'])
-    const names = (await keys()).map((key) => /^site=old-house\/kind=(\w+)\//.exec(key)?.[1] ?? '')
+    const names = (await keys()).map((key) => new RegExp(`^site=${SITE}/kind=(\\w+)/`).exec(key)?.[1] ?? '')
     return wanted.filter((kind) => names.includes(kind))
   }
   await expect.poll(kinds, { timeout: 60_000, interval: 1000 }).toEqual(wanted)
@@ -126,6 +148,6 @@ test('logs of all kinds arrive in the bucket', async () => {
   const file = join(work, 'netflow.parquet')
   await writeFile(file, Buffer.from(body, 'base64'))
   expect(await parquetRows(file)).toMatchObject([
-    { sourceAddress: '10.0.0.144', destinationAddress: '203.0.113.80' },
+    { sourceAddress: '10.0.0.7', destinationAddress: '203.0.113.80' },
   ])
 })
