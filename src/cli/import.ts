@@ -18,6 +18,7 @@ import { wrap } from '../lib/wrap.ts'
 import { loadRouter } from '../load-router.ts'
 import { usedPorts } from '../move/port-names.ts'
 import { Refusal } from '../move/refusal.ts'
+import { hasCode } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
 import { choice, given, machineZone } from './init.ts'
 import { canAsk } from './passphrase.ts'
@@ -84,18 +85,12 @@ async function run(path: string, options: Options): Promise<number> {
     )
 
   const { router, secrets, leases, book } = imported
-  const from = `${basename(path)} of the old router by "sekisho import"`
   const head = [
-    `Written from ${from}; the comments say where each value came from.`,
+    `Written by "sekisho import" from ${basename(path)}; the comments say where each value came from.`,
     'After a change: sekisho check, sekisho plan, sekisho apply. Every key: docs/router-yaml.md',
   ]
   const settled = await settle(router, head, judge, book)
-  if (!settled.ok)
-    return sayBroken(
-      settled.issues.map((issue) => ({ ...issue, message: `${place(issue)}${issue.message}` })),
-      path,
-      options.json === true,
-    )
+  if (!settled.ok) return sayBroken(settled.issues, path, options.json === true)
   const files: OutFile[] = [
     ...secrets.map(({ name, text }) => ({ path: join(secretsFolder(out), name), text, mode: 0o400 })),
     ...(leases === undefined ? [] : [{ path: leasePath(out), text: leases, mode: 0o640 }]),
@@ -103,7 +98,7 @@ async function run(path: string, options: Options): Promise<number> {
   ]
   if (leases !== undefined && out !== PATHS.config)
     book.add('todo', leasePath(out), `copy it to ${LEASES} on the router, before the first apply`)
-  const kept = await writeImported(files, options.force === true)
+  const kept = await writeImported(files, options.force === true).catch(rootOnly)
   const warnings = [
     ...settled.warnings.map((issue) => `${place(issue)}${issue.message}`),
     ...missingPorts(settled.text),
@@ -117,6 +112,13 @@ async function run(path: string, options: Options): Promise<number> {
 
 function place({ path }: Issue): string {
   return path.length > 0 ? `${path.join('.')}: ` : ''
+}
+
+function rootOnly(error: unknown): never {
+  if (!hasCode(error, 'EACCES', 'EPERM', 'EROFS')) throw error
+  throw new Refusal((error as Error).message, 'run it as root, or name another file with --out', {
+    cause: error,
+  })
 }
 
 const LEASES = `${PATHS.data}/kea/leases/kea-leases4.csv`
@@ -196,14 +198,17 @@ async function judge(text: string): Promise<readonly Issue[]> {
 /** Without the lines themselves: they may hold secrets. */
 function sayBroken(issues: readonly Issue[], path: string, json: boolean): number {
   const lines = issues.map(({ location, message, fix }) => {
-    const at = location
-      ? `${location.file === basename(path) ? path : join(path, location.file)}:${location.line}: `
-      : ''
+    const at = location ? `${fileOf(path, location.file)}:${location.line}: ` : ''
     return `${printable(`${at}${message}. Fix: ${fix}`)}\n`
   })
   if (json) process.stdout.write(`${JSON.stringify({ ok: false, issues }, null, 2)}\n`)
   else process.stderr.write(lines.join(''))
   return 1
+}
+
+/** A file of the old installation by the name that the user can open it with. */
+function fileOf(path: string, file: string): string {
+  return file === basename(path) ? path : join(path, file)
 }
 
 function missingPorts(text: string): string[] {

@@ -170,6 +170,7 @@ function passing(
   return sources.length > 0 ? sources : undefined
 }
 
-function withoutSource({ source: _, ...flow }: Flow): Flow {
-  return flow
+function withoutSource(flow: Flow): Flow {
+  const { source: _, ...rest } = flow
+  return rest
 }

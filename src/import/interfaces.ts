@@ -83,11 +83,13 @@ export function readInterfaces({ file, text }: Source, book: ReportBook): OldInt
       const command = rest.join(' ')
       const below = /^(?:\/sbin\/)?(?:ifconfig|ip link set(?: dev)?) (\S+) up\b/.exec(command)?.[1]
       if (below !== undefined && below !== open?.name) open?.options.set('below', below)
-      if (DONE.test(command)) book.add('carried', at, line, 'the router does that by itself')
-      else book.add('left', at, line, 'no command runs when a port comes up')
+      if (DONE.test(command)) book.add('carried', at, `a command (${word})`, 'the router does that by itself')
+      else book.add('left', at, `a command (${word})`, 'no command runs when a port comes up')
     } else if (open && TAKEN.has(word)) open.options.set(word.replace('_', '-'), rest.join(' '))
     else if (open && BRIDGE_DETAILS.test(word)) continue
-    else book.add('left', at, line, 'router.yaml has nothing for this')
+    // Its value may be the key of a wireless network.
+    else
+      book.add('left', at, /^[\w-]{1,40}$/.test(word) ? word : 'a line', 'router.yaml has nothing for this')
   }
   return stanzas.map((stanza) => interfaceOf(stanza, book))
 }

@@ -48,7 +48,7 @@ export function readKea(
     .flatMap((value, i): OldSubnet[] => {
       const path = ['subnet4', i]
       const subnet = record(value)
-      const prefix = parseCidr(String(subnet.subnet ?? ''))?.prefix
+      const prefix = parseCidr(typeof subnet.subnet === 'string' ? subnet.subnet : '')?.prefix
       if (prefix?.version !== 4) {
         book.add('left', at(path), `subnet ${i + 1}`, 'it is no IPv4 network')
         return []

@@ -48,6 +48,13 @@ export function readDump(bytes: Uint8Array, file: string): ReadDump {
   let refused = 0
   const leases = new Map<number, OldLease>()
   const read = statementsOf(text)
+  if (read.openAt !== undefined)
+    return trouble(
+      file,
+      lineOf(read.openAt),
+      'a text or a comment that begins here does not end: the dump is cut off',
+      'make the dump anew',
+    )
   for (const tokens of read.statements) {
     const words = tokens.slice(0, 8).map(({ kind, value }) => (kind === 'word' ? value.toUpperCase() : value))
     const [first, second] = words
@@ -85,13 +92,6 @@ export function readDump(bytes: Uint8Array, file: string): ReadDump {
       }
     }
   }
-  if (read.openAt !== undefined)
-    return trouble(
-      file,
-      lineOf(read.openAt),
-      'a text or a comment that begins here does not end: the dump is cut off',
-      'make the dump anew',
-    )
   if (!isFound) {
     const fix = 'dump it with: mysqldump -u root -p --hex-blob dhcpdb lease4'
     return trouble(file, 1, 'the dump has no table lease4', fix)

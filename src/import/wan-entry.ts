@@ -17,8 +17,12 @@ interface From {
 
 /** The uplink: PPPoE with the old user, a static address, or DHCP. */
 export function wanEntry(from: From): Noted {
-  const { uplink, port, isChosen } = from
-  const portEntry = { interface: noted(port, isChosen ? 'as you said' : uplink.from) }
+  const { uplink, port, isChosen, facts } = from
+  const mac = facts.interfaces.find(({ name }) => name === uplink.port)?.mac
+  const portEntry = {
+    interface: noted(port, isChosen ? 'as you said' : uplink.from),
+    ...(mac !== undefined && { mac: noted(mac, uplink.from) }),
+  }
   const mode = pppoe(from) ?? fixed(from) ?? dhcp(from)
   return noted({ ...mode, ...portEntry })
 }

@@ -39,8 +39,10 @@ export async function writeImported(files: readonly OutFile[], force: boolean): 
 }
 
 async function prepare({ path, text, mode }: OutFile): Promise<string> {
+  const folder = dirname(path)
   const isSecret = (mode & 0o077) === 0
-  await mkdir(dirname(path), { recursive: true, ...(isSecret && { mode: 0o700 }) })
+  await mkdir(dirname(folder), { recursive: true })
+  await mkdir(folder, { recursive: true, mode: isSecret ? 0o700 : 0o755 })
   const beside = `${path}.${process.pid}.tmp`
   const handle = await open(beside, 'wx', mode)
   try {

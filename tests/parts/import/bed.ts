@@ -67,7 +67,7 @@ export async function startBed(ports: Ports): Promise<Bed> {
     async passing({ argv, text }, probes) {
       await router.run(argv, text)
       await router.run(['nft', '-f', '-'], behind(probes))
-      await Promise.all(probes.map(({ begins }) => begins && send(begins.from, begins.packet)))
+      await Promise.all(probes.flatMap(({ begins }) => (begins ? [send(begins.from, begins.packet)] : [])))
       await sleep(100)
       await Promise.all(probes.map(({ from, packet }) => send(from, packet)))
       return counted(router, probes)
