@@ -114,7 +114,7 @@ function defaults(
   }
 }
 
-function machineZone(): string {
+export function machineZone(): string {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
   return zone === undefined || zone === 'Etc/UTC' || zone === 'Etc/Unknown' ? 'UTC' : zone
 }

@@ -35,6 +35,7 @@ await runProgram({
   migrate: async () => (await import('./migrate.ts')).migrateCommand(),
   backup: async () => (await import('./backup.ts')).backupCommand(),
   restore: async () => (await import('./restore.ts')).restoreCommand(),
+  import: async () => (await import('./import.ts')).importCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),
   test: async () => (await import('./test.ts')).testCommand(),

@@ -12,6 +12,8 @@ export interface Spec {
     | { readonly kind: 'udp'; readonly sport: number; readonly dport: number; readonly text: string }
     | { readonly kind: 'tcp'; readonly sport: number; readonly dport: number; readonly flags: number }
     | { readonly kind: 'icmpv6'; readonly body: Buffer }
+    /** An echo request (RFC 792). */
+    | { readonly kind: 'icmp'; readonly id: number }
 }
 
 export const TCP = { FIN: 1, SYN: 2, RST: 4, ACK: 16 } as const
@@ -22,13 +24,14 @@ export function packet(spec: Spec): Buffer {
   const from = addressBytes(spec.from)
   const to = addressBytes(spec.to)
   const { payload } = spec
-  const protocol = payload.kind === 'udp' ? 17 : payload.kind === 'tcp' ? 6 : 58
+  const protocol = { udp: 17, tcp: 6, icmp: 1, icmpv6: 58 }[payload.kind]
   const segment = body(payload)
   const checksumAt = payload.kind === 'udp' ? 6 : payload.kind === 'tcp' ? 16 : 2
   const pseudo = Buffer.alloc(4)
   pseudo.writeUInt16BE(segment.length, 0)
   pseudo.writeUInt16BE(protocol, 2)
-  segment.writeUInt16BE(checksum(Buffer.concat([from, to, pseudo, segment])), checksumAt)
+  const covered = payload.kind === 'icmp' ? segment : Buffer.concat([from, to, pseudo, segment])
+  segment.writeUInt16BE(checksum(covered), checksumAt)
   if (six) {
     const header = Buffer.alloc(8)
     header[0] = 0x60
@@ -48,6 +51,7 @@ export function packet(spec: Spec): Buffer {
 
 function body(payload: Spec['payload']): Buffer {
   if (payload.kind === 'icmpv6') return Buffer.from(payload.body)
+  if (payload.kind === 'icmp') return Buffer.from([8, 0, 0, 0, payload.id >> 8, payload.id & 255, 0, 1])
   const text = payload.kind === 'udp' ? Buffer.from(payload.text) : Buffer.alloc(0)
   const head = Buffer.alloc(payload.kind === 'udp' ? 8 : 20)
   head.writeUInt16BE(payload.sport, 0)

@@ -41,7 +41,7 @@ const PROJECTS = Object.keys(FILES)
 const VM_ALWAYS = ['tests/vm/boot.test.ts']
 
 /** What the tests of single parts run on this machine; the lab brings its own. */
-const TOOLS = ['nftables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
+const TOOLS = ['nftables', 'iptables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
 
 export interface TestOptions {
   /**

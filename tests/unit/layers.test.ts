@@ -34,6 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // In a checkout, images that are missing are built (imported only then).
   install: ['router', 'lib', 'build/images.ts'],
   move: ['router', 'config', 'lib'],
+  import: ['config', 'lib', 'move/refusal.ts', 'router/host.ts'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],
   'modules.ts': ['modules', 'router'],
   'user-modules.ts': ['router', 'config'],
