@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Issue } from '../../config/issue.ts'
 import { FilePath } from '../../config/schema.ts'
-import type { HostFile, Mount } from '../../router/module.ts'
 import { isNear } from '../../lib/origin.ts'
+import type { HostFile, Mount } from '../../router/module.ts'
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 const SECRETS = '/run/secrets'
