@@ -179,6 +179,8 @@ test('Prometheus at home gets every metric of the example dashboard; guests and 
       (one) => one.name === name && Object.entries(labels).every(([key, v]) => one.labels[key] === v),
     )?.value
   expect(value('sekisho_wan_up', { version: '4' })).toBe(1)
+  // No client's name, and no address.
+  expect(JSON.stringify(samples)).not.toMatch(/laptop|phone|guest1|10\.0\.|example\.org/)
   expect(value('kea_dhcp4_assigned_addresses', { network: 'home' })).toBeGreaterThanOrEqual(2)
   expect(value('unbound_queries_total', {})).toBeGreaterThan(0)
   for (const { name, value, labels } of samples)
