@@ -13,7 +13,8 @@ export interface Starter {
   readonly lan: readonly string[]
   /** The router's address with its prefix length: "10.0.0.1/24". */
   readonly address: string
-  readonly modules: readonly { readonly name: string; readonly summary: string }[]
+  /** Those that are `extra` are named in comments. */
+  readonly modules: readonly { readonly name: string; readonly summary: string; readonly extra?: true }[]
 }
 
 /** A commented router.yaml. The values are not judged here: `validate` the result. */
@@ -60,7 +61,13 @@ networks:
 #     - { network: home, interface_id: "::5eff:fe10:1", ports: [443], why: web site }
 
 modules:
-${modules.map(({ name, summary }) => `  ${`${name}: {}`.padEnd(width + 4)} # ${oneLine(summary)}\n`).join('')}`
+${modules
+  .toSorted((a, b) => Number(a.extra ?? false) - Number(b.extra ?? false))
+  .map(
+    ({ name, summary, extra }) =>
+      `  ${extra ? '# ' : ''}${`${name}: {}`.padEnd(width + 4)} # ${oneLine(summary)}\n`,
+  )
+  .join('')}`
 }
 
 /** Where the starter says that the password is. */

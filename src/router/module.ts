@@ -203,6 +203,8 @@ export interface RouterModule<S extends z.ZodType = z.ZodType> {
   readonly name: string
   /** One sentence for `sekisho schema` and `status`. */
   readonly summary: string
+  /** Not in a first router.yaml: for those who ask for it. */
+  readonly extra?: true
   readonly config: S
   provides?(config: z.output<S>, router: Router): Partial<Record<Capability, Endpoint>>
   readonly requires?: readonly Capability[]

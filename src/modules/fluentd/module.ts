@@ -14,6 +14,7 @@ export const fluentd = defineModule({
   name: 'fluentd',
   summary:
     'The original Fluentd as the collector or beside ours: Forward, syslog and NetFlow to S3 and Mackerel',
+  extra: true,
   config: FluentdConfig,
   imageNeeds: "gems from Ruby's gem server",
   provides: ({ syslog, netflow }) => ({

@@ -57,6 +57,7 @@ type MackerelConfig = z.output<typeof MackerelConfig>
 export const mackerel = defineModule({
   name: 'mackerel',
   summary: "Posts the machine's metrics, and those of the router's services, to Mackerel",
+  extra: true,
   config: MackerelConfig,
   check: ({ config }) => checkServer(config),
   hostFiles: (config) => filesOf(config).map(({ key, path, secret }) => ({ key, path, secret })),

@@ -12,6 +12,7 @@ const MiB = 1024 * 1024
 export const mariadb = defineModule({
   name: 'mariadb',
   summary: 'Database (MariaDB) for the leases of the DHCP server, through a socket only',
+  extra: true,
   config: z.strictObject({}),
 
   provides: () => ({

@@ -13,6 +13,7 @@ const LOOPBACK = '127.0.0.1'
 export const prometheus = defineModule({
   name: 'prometheus',
   summary: "Serves the router's metrics at /metrics, for a Prometheus server",
+  extra: true,
   config: z.strictObject({
     port: Port.default(9469),
     networks: z

@@ -10,6 +10,7 @@ const PATH = ['modules', 'softflowd']
 export const softflowd = defineModule({
   name: 'softflowd',
   summary: 'Sees packets at interfaces and exports their flows as NetFlow v5, v9 or IPFIX',
+  extra: true,
   config: z.strictObject({
     interfaces: z
       .array(z.string().max(64))
