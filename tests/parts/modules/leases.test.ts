@@ -84,6 +84,11 @@ describe('mariadb', () => {
     expect(await bed.check('mariadb', mariadb.build(contextFor(mariadb, {}, ROUTER)))).toMatchObject([
       { code: 0 },
     ])
+    const { files, ...rest } = mariadb.build(contextFor(mariadb, {}, ROUTER))
+    const wrong = files.map((file) => ({ ...file, text: file.text.replace('tmpdir', 'tmpdirr') }))
+    const [result] = await bed.check('mariadb', { ...rest, files: wrong })
+    expect(result?.code).not.toBe(0)
+    expect(`${result?.stdout}${result?.stderr}`).toContain('tmpdirr')
   })
 
   it('listens on no port, and lets nobody in who does not know the password', async () => {
