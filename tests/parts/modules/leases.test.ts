@@ -166,7 +166,13 @@ describe('leases go', () => {
       .toBe(`${[HEADER, ...HOSTILE.map((name, i) => line(10 + i, name))].join('\n')}\n`)
     await sql('DROP DATABASE leases; CREATE DATABASE leases')
     await service.restart()
+    // And it ends without a word while its tables are made.
+    await expect.poll(() => sql('SHOW TABLES'), { timeout: 20_000, interval: 50 }).toContain('lease4')
+    await database.crash()
+    await database.healthy(60_000)
+    expect(await sql('SHOW TABLES')).not.toContain('sekisho_ready')
     await service.healthy(60_000)
+    expect(await sql('SHOW TABLES')).toContain('sekisho_ready')
     expect(await names(service)).toEqual(said)
   })
 
