@@ -95,7 +95,11 @@ describe('with lease_database: mariadb', () => {
       stderr: expect.stringContaining('Fix: '),
     })
     expect((await listed()).map(({ address }) => address)).not.toContain(guest)
+    // The agent hears of it, and of the new one, and names follow.
+    const named = async () => (await lab.laptop.execOk(['dig', '+short', 'guest1.home.arpa', 'A'])).trim()
+    await expect.poll(named, { timeout: 20_000, interval: 500 }).toBe('')
     await lab.renew('guest1')
+    await expect.poll(named, { timeout: 20_000, interval: 500 }).toMatch(/^10\.0\.1\./)
 
     const before = await lab.router.execOk(['cat', '/etc/sekisho/router.yaml'])
     const said = await lab.router.execOk(['sekisho', 'leases', 'reserve', 'laptop', '--address', '10.0.0.50'])

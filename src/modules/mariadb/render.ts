@@ -18,6 +18,9 @@ innodb-use-native-aio = OFF
 
 # A lease that was given out is on the disk: each commit is flushed.
 innodb-flush-log-at-trx-commit = 1
+# Half of what making the tables waits for is this log on the disk. Its clients make their tables anew when they were
+# interrupted, and change none later.
+log-ddl-recovery = /run/mariadb-local/ddl-recovery.log
 
 # Small: the whole of it is a few megabytes.
 innodb-buffer-pool-size = 32M

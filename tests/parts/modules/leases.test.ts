@@ -84,6 +84,11 @@ describe('mariadb', () => {
     expect(await bed.check('mariadb', mariadb.build(contextFor(mariadb, {}, ROUTER)))).toMatchObject([
       { code: 0 },
     ])
+    const { files, ...rest } = mariadb.build(contextFor(mariadb, {}, ROUTER))
+    const wrong = files.map((file) => ({ ...file, text: file.text.replace('tmpdir', 'tmpdirr') }))
+    const [result] = await bed.check('mariadb', { ...rest, files: wrong })
+    expect(result?.code).not.toBe(0)
+    expect(`${result?.stdout}${result?.stderr}`).toContain('tmpdirr')
   })
 
   it('listens on no port, and lets nobody in who does not know the password', async () => {
@@ -161,7 +166,13 @@ describe('leases go', () => {
       .toBe(`${[HEADER, ...HOSTILE.map((name, i) => line(10 + i, name))].join('\n')}\n`)
     await sql('DROP DATABASE leases; CREATE DATABASE leases')
     await service.restart()
+    // And it ends without a word while its tables are made.
+    await expect.poll(() => sql('SHOW TABLES'), { timeout: 20_000, interval: 50 }).toContain('lease4')
+    await database.crash()
+    await database.healthy(60_000)
+    expect(await sql('SHOW TABLES')).not.toContain('sekisho_ready')
     await service.healthy(60_000)
+    expect(await sql('SHOW TABLES')).toContain('sekisho_ready')
     expect(await names(service)).toEqual(said)
   })
 

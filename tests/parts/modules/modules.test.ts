@@ -16,7 +16,14 @@ const TIME: Provided = { capability: 'time', module: 'chrony', names: ['2.debian
 
 const outputs = {
   chrony: chrony.build(contextFor(chrony, { set_clock: false })),
-  kea: kea.build(contextFor(kea, {}, sampleRouter(), [DNS, TIME])),
+  kea: kea.build(
+    contextFor(
+      kea,
+      { option_data: [{ name: 'tftp-server-name', data: 'tftp.example.org' }] },
+      sampleRouter(),
+      [DNS, TIME],
+    ),
+  ),
   unbound: unbound.build(contextFor(unbound, {}, sampleRouter(), [TIME])),
 }
 
@@ -39,6 +46,7 @@ describe('native checks, on a machine that has none of the devices', () => {
   it.each([
     ['chrony', edited(outputs.chrony, 'makestep', 'makestepp'), 'makestepp'],
     ['kea', edited(outputs.kea, '10.0.0.129 - ', '10.9.0.129 - '), '10.9.0.129'],
+    ['kea', edited(outputs.kea, '"tftp-server-name"', '"tftp-server-nam"'), 'tftp-server-nam'],
     ['unbound', edited(outputs.unbound, 'prefetch: yes', 'prefetch: perhaps'), 'expected yes or no'],
   ])('%s refuses a mistake and names it', async (name, output, word) => {
     const [result] = await bed.check(name, output)
@@ -174,7 +182,14 @@ describe('kea', () => {
   /** Asks for a lease and returns what the client was told. */
   async function lease(device: string, ...args: string[]): Promise<Record<string, string>> {
     const client = ['dhcpcd', '-4', '-1', '-B', '-L', '-A', '-t', '20', '-c', '/print']
-    const wants = ['domain_name_servers', 'domain_name', 'domain_search', 'ntp_servers', 'broadcast_address']
+    const wants = [
+      'domain_name_servers',
+      'domain_name',
+      'domain_search',
+      'ntp_servers',
+      'broadcast_address',
+      'tftp_server_name',
+    ]
     const { stdout } = await bed.in('laptop', [...client, '-o', wants.join(','), ...args, device])
     const lines = stdout.slice(Math.max(0, stdout.lastIndexOf('reason='))).match(/^new_\w+=.*$/gm)
     const all = stdout.match(/^new_\w+=.*$/gm) ?? lines ?? []
@@ -203,6 +218,7 @@ describe('kea', () => {
       ntp_servers: '10.0.0.1',
       domain_name: 'home.arpa',
       domain_search: 'home.arpa',
+      tftp_server_name: 'tftp.example.org',
       dhcp_lease_time: '43200',
     })
   })
