@@ -2,19 +2,21 @@ import type { Iptables, IptablesRule, IptablesTable } from './iptables.ts'
 import { DOCKER_CHAIN, type FlatRule } from './iptables-flat.ts'
 import type { ReportBook } from './report.ts'
 import type { Fates } from './rule-fates.ts'
-import { DOCKER_DEVICE, type OldZones } from './zones.ts'
+import { DOCKER_DEVICE, type OldZones, zonesOf } from './zones.ts'
 
 /*
  * What needs no place in router.yaml, or has none.
  */
 
 /** Docker's own rules, and tables that only adjust packets. */
-export function leaveAside(table: string, rule: IptablesRule, fates: Fates): void {
+export function leaveAside(table: string, rule: IptablesRule, zones: OldZones, fates: Fates): void {
   const target = rule.target ?? ''
   const devices = rule.conditions.flatMap((one) =>
     one.kind === 'in' || one.kind === 'out' ? [one.device] : [],
   )
   const isDockers = devices.length > 0 && devices.every((device) => DOCKER_DEVICE.test(device))
+  const strange = devices.find((device) => zonesOf(zones, device).length === 0)
+  if (strange !== undefined) fates.left(rule, `no file says what ${strange} is`)
   if (DOCKER_CHAIN.test(rule.chain)) {
     if (isDockers || DOCKER_CHAIN.test(target) || target === 'RETURN' || target === 'DNAT') fates.docker(rule)
     else if (target === 'ACCEPT' && !onlyAnswers(rule))

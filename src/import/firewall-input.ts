@@ -1,4 +1,4 @@
-import { type Acting, isDead, namesDevice } from './acting.ts'
+import { type Acting, isDead } from './acting.ts'
 import { joined, meets } from './flow.ts'
 import type { IptablesRule } from './iptables.ts'
 import { isEcho, type MadeRules } from './made-rules.ts'
@@ -7,7 +7,7 @@ import type { Fates } from './rule-fates.ts'
 /** What a zone may do on the router itself, of the INPUT chain: router_access, firewall.allow and firewall.deny. */
 export function importInput(zone: string, acting: readonly Acting[], made: MadeRules, fates: Fates): void {
   for (const [i, { rule, flow, verdict }] of acting.entries()) {
-    if (!rule || (zone === 'containers' && !namesDevice(rule))) continue
+    if (!rule) continue
     if (isDead(acting, i)) fates.carried(rule, `nothing from ${zone} gets as far as this rule`)
     else if (verdict === 'accept') accept(zone, { rule, flow }, made, fates)
     else {

@@ -28,7 +28,7 @@ export interface ImportedFirewall {
 export function importFirewall(iptables: Iptables, zones: OldZones, book: ReportBook): ImportedFirewall {
   const { file, tables } = iptables
   const fates = new Fates(iptables)
-  for (const { name, rules } of tables) for (const rule of rules) leaveAside(name, rule, fates)
+  for (const { name, rules } of tables) for (const rule of rules) leaveAside(name, rule, zones, fates)
   const tableOf = (name: string): IptablesTable =>
     tables.find((table) => table.name === name) ?? { name, policies: new Map(), rules: [] }
   const filter = tableOf('filter')
@@ -42,8 +42,11 @@ export function importFirewall(iptables: Iptables, zones: OldZones, book: Report
   const input = chain(filter, 'INPUT')
   const forward = chain(filter, 'FORWARD')
   const context = { isOpen: isOpen('FORWARD'), made, fates, book, file, zones }
-  for (const zone of ['wan', ...names, 'containers'])
+  for (const zone of ['wan', ...names])
     importInput(zone, actingIn(input, zones, { from: zone }, fates), made, fates)
+  // A rule about addresses or ports alone is not meant for containers.
+  const named = input.filter(({ conditions }) => conditions.some(({ kind }) => kind === 'in'))
+  importInput('containers', actingIn(named, zones, { from: 'containers' }, fates), made, fates)
   const forwards = importForwards(chain(nat, 'PREROUTING'), forward, context)
   for (const from of names) {
     importOutwards(from, actingIn(forward, zones, { from, to: 'wan' }, fates), context)

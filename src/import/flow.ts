@@ -68,7 +68,7 @@ function narrow(flow: Flow, condition: Condition, zones: OldZones, { from, to }:
       return address(flow, 'source', condition, zones, from)
     case 'destination':
       return to === undefined
-        ? ownAddress(flow, condition, zones, from)
+        ? ownAddress(flow, condition, zones)
         : address(flow, 'destination', condition, zones, to)
     case 'states':
       return states(flow, condition.states, not)
@@ -131,28 +131,31 @@ function address(
   if (all) return not ? NONE : same
   if (none) return not ? same : NONE
   if (not) return { kind: 'unknown', why: `all addresses of ${zone} but some` }
+  return narrowed(flow, side, prefix)
+}
+
+/** An address of the router itself; on the WAN it is whatever the provider gives. */
+function ownAddress(
+  flow: Flow,
+  { prefix, not }: { readonly prefix: Prefix; readonly not: boolean },
+  { networks }: OldZones,
+): Resolved {
+  const same: Resolved = { kind: 'flow', flow }
+  if (prefix.length === 0) return not ? NONE : same
+  const isHosts =
+    networks.some((network) => contains(network.prefix, prefix)) &&
+    !networks.some((network) => contains(prefix, network.address))
+  if (isHosts) return not ? same : NONE
+  return not
+    ? { kind: 'unknown', why: "all of the router's addresses but some" }
+    : narrowed(flow, 'destination', prefix)
+}
+
+function narrowed(flow: Flow, side: 'source' | 'destination', prefix: Prefix): Resolved {
   const before = flow[side]
   if (before !== undefined && !overlaps(before, prefix)) return NONE
   const narrower = before !== undefined && contains(prefix, before) ? before : prefix
   return { kind: 'flow', flow: { ...flow, [side]: narrower } }
-}
-
-/** The router's addresses in a zone; on the WAN they are whatever the provider gives. */
-function ownAddress(
-  flow: Flow,
-  { prefix, not }: { readonly prefix: Prefix; readonly not: boolean },
-  zones: OldZones,
-  from: string,
-): Resolved {
-  const own = zones.networks.find(({ name }) => name === from)
-  const same: Resolved = { kind: 'flow', flow }
-  if (prefix.length === 0) return not ? NONE : same
-  if (own) return contains(prefix, own.address) === not ? NONE : same
-  const isInside = zones.networks.some(
-    (network) => contains(network.prefix, prefix) || contains(prefix, network.prefix),
-  )
-  if (isInside) return not ? same : NONE
-  return not ? { kind: 'unknown', why: "all of the router's addresses but some" } : same
 }
 
 function isEverything(ports: readonly PortSpan[]): boolean {

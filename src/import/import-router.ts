@@ -51,7 +51,8 @@ export function importRouter(from: Installation, choices: Choices): Imported {
   const { facts } = read
   const uplink = uplinkOf(facts)
   const named = (name: string) => choices.rename.get(name) ?? name
-  const networks = networksOf(facts, uplink.devices, (name) => choices.rename.has(name), book)
+  const outside = [...new Set([...uplink.devices, ...oldNames(choices, facts)])]
+  const networks = networksOf(facts, outside, (name) => choices.rename.has(name), book)
   const nothing = judgeNetworks(networks, from)
   if (nothing) return { kind: 'broken', issues: [nothing] }
   const port = choices.wan ?? uplink.port
@@ -63,7 +64,7 @@ export function importRouter(from: Installation, choices: Choices): Imported {
     secrets.push({ name, text })
     return `${choices.secretsFolder}/${name}`
   }
-  const firewall = facts.iptables && importFirewall(facts.iptables, zonesOf(networks, uplink.devices), book)
+  const firewall = facts.iptables && importFirewall(facts.iptables, zonesOf(networks, outside), book)
   const wan = wanEntry({
     uplink,
     port: named(port),
@@ -98,6 +99,16 @@ export function importRouter(from: Installation, choices: Choices): Imported {
     ),
   )
   return { kind: 'router', router, secrets, book, ...(leases[0] !== undefined && { leases: leases[0] }) }
+}
+
+/** What the port that the user names for the WAN may be called in the old files. */
+function oldNames({ wan, rename }: Choices, { config, interfaces }: Facts): string[] {
+  if (wan === undefined) return []
+  // A mistake is not to become the truth: a port of a network stays one, and the check finds it twice.
+  const inside = interfaces.filter(({ method, gateway }) => method === 'static' && gateway === undefined)
+  const taken = [...(config?.dhcp?.interfaces ?? []), ...inside.map(({ name }) => name)]
+  const old = [...rename].flatMap(([before, now]) => (now === wan && !taken.includes(before) ? [before] : []))
+  return rename.has(wan) || old.length === 0 ? [wan] : old
 }
 
 function judgeNetworks(networks: readonly OldNetwork[], from: Installation): Issue | undefined {

@@ -57,7 +57,7 @@ export class Fates {
     for (const [line, rule] of lines) {
       const { text, target = '' } = rule
       // A jump is what the rules that it leads to are.
-      if (this.#docker.has(line) || chains.has(target)) continue
+      if (this.#docker.has(line) || (chains.has(target) && !this.#left.has(line))) continue
       const from = `${this.#file}:${line}`
       const carried = this.#carried.get(line)
       const left = this.#left.get(line)
