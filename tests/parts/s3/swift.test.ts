@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { AwsClient } from 'aws4fetch'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { hashFile } from '../../../src/recorder/archive/file-hash.ts'
+import { checkBucket } from '../../../src/recorder/archive/s3/check.ts'
 import { S3Client } from '../../../src/recorder/archive/s3/client.ts'
 import { type Bed, makeBed, partition } from './bed.ts'
+import { bucketSettings, setUp } from './set-up.ts'
 import { SWIFT_KEY, type Swift, startSwift } from './swift.ts'
 
 /* The whole way to Debian's Swift, which verifies signatures and checksums. */
@@ -95,4 +97,23 @@ it('a clock that is wrong is named as what it is', async () => {
   await expect(client.getFile(OBJECT, path, 0)).rejects.toMatchObject({
     message: expect.stringMatching(/RequestTimeTooSkewed.*the clock of this router is off by -3[56]\d\d s/),
   })
+})
+
+it('archive setup and check work, say what Swift has not, and know a wrong key', async () => {
+  const s3 = bucketSettings(swift.endpoint, 'made-by-setup')
+  const made = await setUp(s3, SWIFT_KEY)
+  expect(made[0]).toBe('create done')
+  expect(made.filter((line) => line.includes('failed'))).toEqual([])
+  expect(made).toContain('lifecycle left: this service does not know it')
+  const problems = async (key: typeof SWIFT_KEY) =>
+    (await checkBucket(s3, key)).map(({ problem }) => problem ?? 'ok')
+  expect(await problems(SWIFT_KEY)).toEqual(['ok', 'ok', 'ok'])
+  const wrong = { ...SWIFT_KEY, secretAccessKey: 'wrong' }
+  for (const problem of await problems(wrong))
+    expect(problem).toMatch(/Fix: correct the access key in credentials_file$/)
+  expect(await setUp(s3, wrong)).toContainEqual(
+    expect.stringMatching(
+      /^create failed: .*SignatureDoesNotMatch.*Fix: correct the access key that was given$/,
+    ),
+  )
 })

@@ -6,8 +6,8 @@ import type { S3Settings } from '../settings.ts'
  * ListBucket is for the day on which the router's disk is lost, and the state of the uploads with it.
  */
 export function policyFor({ bucket, prefix, region, serverSideEncryption, kmsKeyId }: S3Settings): object {
-  const aws = region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
-  const arn = `arn:${aws}:s3:::${bucket}`
+  const aws = awsPartition(region)
+  const arn = bucketArn({ bucket, region })
   return {
     Version: '2012-10-17',
     Statement: [
@@ -44,4 +44,13 @@ function kmsStatement(key: string, region: string, aws: string): object {
   // A policy cannot name a key by its alias, but it can ask for it.
   const Resource = [`arn:${aws}:kms:${region}:*:key/*`]
   return { ...actions, Resource, Condition: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': [key] } } }
+}
+
+/** The bucket's name in policies. */
+export function bucketArn({ bucket, region }: Pick<S3Settings, 'bucket' | 'region'>): string {
+  return `arn:${awsPartition(region)}:s3:::${bucket}`
+}
+
+function awsPartition(region: string): string {
+  return region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
 }

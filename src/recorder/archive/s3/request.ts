@@ -1,6 +1,6 @@
-import type { ReadStream } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
+import type { Readable } from 'node:stream'
 import { AwsV4Signer } from 'aws4fetch'
 import type { Credentials } from './credentials.ts'
 import { broken, S3Failure } from './failure.ts'
@@ -8,13 +8,15 @@ import { broken, S3Failure } from './failure.ts'
 export interface S3Request {
   /** In words, for errors. */
   readonly what: string
-  readonly method: 'PUT' | 'GET' | 'HEAD'
+  readonly method: 'PUT' | 'GET' | 'HEAD' | 'POST'
   readonly url: URL
   readonly region: string
+  /** What the signature is for; "s3" unless told. */
+  readonly service?: 's3' | 'iam'
   readonly credentials: Credentials
   /** `x-amz-content-sha256` must be among them. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: { readonly open: () => ReadStream; readonly bytes: number }
+  readonly body?: { readonly open: () => Readable; readonly bytes: number }
   /** Epoch milliseconds, for the signature. */
   readonly now: number
   readonly timeouts: Timeouts
@@ -53,7 +55,7 @@ export async function send<T>(
     method: request.method,
     url: request.url.href,
     headers: { ...request.headers },
-    service: 's3',
+    service: request.service ?? 's3',
     region: request.region,
     datetime: new Date(request.now).toISOString().replace(/[:-]|\.\d{3}/g, ''),
   }).sign()
@@ -67,7 +69,7 @@ export async function send<T>(
     },
     agent: false,
   })
-  let stream: ReadStream | undefined
+  let stream: Readable | undefined
   const sendBody = (): void => {
     if (stream || outgoing.destroyed) return
     clearTimeout(waiting)
