@@ -1,3 +1,4 @@
+import { formatPrefix } from '../lib/ip.ts'
 import type { Iptables, IptablesRule, IptablesTable } from './iptables.ts'
 import { DOCKER_CHAIN, type FlatRule } from './iptables-flat.ts'
 import type { ReportBook } from './report.ts'
@@ -22,12 +23,23 @@ export function leaveAside(table: string, rule: IptablesRule, zones: OldZones, f
     else if (target === 'ACCEPT' && !onlyAnswers(rule))
       fates.left(rule, 'what reaches containers is said by the modules that publish ports')
     else fates.carried(rule, 'containers answer the WAN, and are closed to it but for what a module opens')
-  } else if (DOCKER_CHAIN.test(target) || (isDockers && target !== 'DROP' && target !== 'REJECT'))
+  } else if (
+    DOCKER_CHAIN.test(target) ||
+    isHairpin(rule) ||
+    (isDockers && target !== 'DROP' && target !== 'REJECT')
+  )
     fates.docker(rule)
   else if (table === 'mangle' && target === 'TCPMSS')
     fates.carried(rule, 'the segment size is set wherever the WAN is narrow')
   else if (table !== 'filter' && table !== 'nat')
     fates.left(rule, `router.yaml has nothing for the table ${table}`)
+}
+
+/** Docker's rule for a container that reaches its own published port: from an address to the same one. */
+function isHairpin({ target, conditions }: IptablesRule): boolean {
+  const of = (kind: 'source' | 'destination') =>
+    conditions.flatMap((one) => (one.kind === kind ? [formatPrefix(one.prefix)] : []))[0]
+  return target === 'MASQUERADE' && of('source') !== undefined && of('source') === of('destination')
 }
 
 function onlyAnswers({ conditions }: IptablesRule): boolean {

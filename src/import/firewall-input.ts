@@ -4,11 +4,18 @@ import type { IptablesRule } from './iptables.ts'
 import { isEcho, type MadeRules } from './made-rules.ts'
 import type { Fates } from './rule-fates.ts'
 
+/** Of all that an open chain lets the networks do on the router, what router_access has a word for. */
+export const SERVICES: readonly Acting[] = [
+  { rule: undefined, flow: { protocol: 'tcp', dports: [{ from: 22, to: 22 }] }, verdict: 'accept' },
+  { rule: undefined, flow: { protocol: 'icmp' }, verdict: 'accept' },
+]
+
 /** What a zone may do on the router itself, of the INPUT chain: router_access, firewall.allow and firewall.deny. */
 export function importInput(zone: string, acting: readonly Acting[], made: MadeRules, fates: Fates): void {
   for (const [i, { rule, flow, verdict }] of acting.entries()) {
-    if (!rule) continue
-    if (isDead(acting, i)) fates.carried(rule, `nothing from ${zone} gets as far as this rule`)
+    if (!rule) {
+      if (!isDead(acting, i)) made.addAccess(zone, flow.protocol === 'icmp' ? 'ping' : 'ssh', rule)
+    } else if (isDead(acting, i)) fates.carried(rule, `nothing from ${zone} gets as far as this rule`)
     else if (verdict === 'accept') accept(zone, { rule, flow }, made, fates)
     else {
       const isNeeded = acting.slice(i + 1).some((next) => next.verdict === 'accept' && meets(next.flow, flow))

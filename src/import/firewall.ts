@@ -1,7 +1,7 @@
 import { actingIn } from './acting.ts'
 import { importAcross, importInwards } from './firewall-across.ts'
 import { leaveAside, natRest, outputRest, policies } from './firewall-aside.ts'
-import { importInput } from './firewall-input.ts'
+import { importInput, SERVICES } from './firewall-input.ts'
 import { importOutwards } from './firewall-outwards.ts'
 import { importForwards } from './forwards.ts'
 import type { Iptables, IptablesTable } from './iptables.ts'
@@ -35,15 +35,19 @@ export function importFirewall(iptables: Iptables, zones: OldZones, book: Report
   const nat = tableOf('nat')
   const chain = (table: IptablesTable, name: string) =>
     flatten(table, name, (rule, why) => (why === 'docker' ? fates.docker(rule) : fates.other(rule, why)))
-  const isOpen = (name: string) => filter.policies.has(name) && filter.policies.get(name)?.policy !== 'DROP'
+  // A chain that the file does not name lets everything pass, as the kernel begins.
+  const isOpen = (name: string) => filter.policies.get(name)?.policy !== 'DROP'
 
   const names = zones.networks.map(({ name }) => name)
   const made = new MadeRules(names, fates)
   const input = chain(filter, 'INPUT')
   const forward = chain(filter, 'FORWARD')
   const context = { isOpen: isOpen('FORWARD'), made, fates, book, file, zones }
-  for (const zone of ['wan', ...names])
-    importInput(zone, actingIn(input, zones, { from: zone }, fates), made, fates)
+  importInput('wan', actingIn(input, zones, { from: 'wan' }, fates), made, fates)
+  for (const from of names) {
+    const acting = actingIn(input, zones, { from }, fates)
+    importInput(from, isOpen('INPUT') ? [...acting, ...SERVICES] : acting, made, fates)
+  }
   // A rule about addresses or ports alone is not meant for containers.
   const named = input.filter(({ conditions }) => conditions.some(({ kind }) => kind === 'in'))
   importInput('containers', actingIn(named, zones, { from: 'containers' }, fates), made, fates)

@@ -213,7 +213,17 @@ iface eth3.20 inet static
     const made = await yaml({}, { wan: 'eth0', leaseDatabase: 'mariadb', softflowd: true })
     expect(made).toContain('lease_database: mariadb')
     expect(made).toContain('mariadb: {}')
-    expect(made).toContain('softflowd:\n    interfaces: [eth1]')
+    expect(made).toContain('softflowd:\n    interfaces: [home]')
+  })
+
+  it('DHCP options, everywhere or in one network', async () => {
+    const text = `{"Dhcp4": {"option-data": [{"name": "tftp-server-name", "data": "10.0.0.5"}, {"name": "routers", "data": "10.0.0.1"}],
+      "subnet4": [{"subnet": "10.0.0.0/24", "option-data": [{"code": 224, "data": "0A: #", "csv-format": false}]}]}}`
+    const guest = { file: 'interfaces', text: 'iface eth2 inet static\n  address 10.0.2.1/24\n' }
+    const made = await yaml({ kea: { file: 'kea.json', text }, interfaces: [guest] }, { wan: 'eth0' })
+    expect(made).toContain('- {name: tftp-server-name, data: 10.0.0.5}')
+    expect(made).toContain('- {code: 224, data: "0A: #", csv_format: false, networks: [home]}')
+    expect(made).not.toContain('name: routers')
   })
 
   it('an unbound.conf with more', async () => {

@@ -15,18 +15,30 @@ export interface OldSubnet {
   readonly from: string
 }
 
+/** A DHCP option by its name or its number. */
+export interface OldOption {
+  readonly name: string | number
+  readonly data: string
+  readonly isHex: boolean
+  /** Of one subnet only. */
+  readonly prefix?: Prefix
+  readonly from: string
+}
+
 export interface OldKea {
   readonly interfaces: readonly string[]
   readonly subnets: readonly OldSubnet[]
+  readonly options: readonly OldOption[]
   /** The leases were in MySQL or PostgreSQL. */
   readonly hasDatabase: boolean
 }
 
 const TAKEN = ['routers', 'domain-name-servers', 'broadcast-address', 'subnet-mask']
 const MAX_SUBNETS = 64
+const MAX_OPTIONS = 64
 const MAX_RESERVATIONS = 2000
 
-/** Reads kea-config.json; options and subnets that router.yaml has no word for are told in the book. */
+/** Reads kea-config.json; what router.yaml has no word for is told in the book. */
 export function readKea(
   from: Source,
   book: ReportBook,
@@ -38,9 +50,7 @@ export function readKea(
   const at = (path: readonly (string | number)[]) =>
     `${from.file}:${source.locate(['Dhcp4', ...path], 'key').line}`
   const lifetime = secondsOf(dhcp4['valid-lifetime'])
-  for (const { name, path } of optionsOf(dhcp4['option-data'], ['option-data']))
-    if (!TAKEN.includes(name))
-      book.add('left', at(path), `the DHCP option ${name}`, 'the module kea has no key for it')
+  const further = furtherOptions(optionsOf(dhcp4['option-data'], ['option-data']), at)
   if (Object.hasOwn(record(source.value), 'Dhcp6'))
     book.add('left', from.file, 'DHCPv6', 'hosts make their IPv6 addresses from router advertisements')
   const subnets = list(dhcp4.subnet4)
@@ -57,9 +67,7 @@ export function readKea(
         ...optionsOf(subnet['option-data'], [...path, 'option-data']),
         ...optionsOf(dhcp4['option-data'], ['option-data']),
       ]
-      for (const { name, path: where } of optionsOf(subnet['option-data'], [...path, 'option-data']))
-        if (!TAKEN.includes(name))
-          book.add('left', at(where), `the DHCP option ${name}`, 'the module kea has no key for it')
+      further.push(...furtherOptions(optionsOf(subnet['option-data'], [...path, 'option-data']), at, prefix))
       const option = (name: string) =>
         (options.find((one) => one.name === name)?.data ?? '')
           .split(',')
@@ -88,6 +96,7 @@ export function readKea(
         typeof name === 'string' && name !== '*' && name !== 'lo' ? [name.split('/')[0] ?? ''] : [],
       ),
       subnets,
+      options: further.slice(0, MAX_OPTIONS),
       hasDatabase: typeof type === 'string' && type !== 'memfile',
     },
   }
@@ -95,12 +104,24 @@ export function readKea(
 
 function optionsOf(value: unknown, path: readonly (string | number)[]) {
   return list(value).flatMap((one, i) => {
-    const { name, code, data } = record(one)
-    const known = typeof name === 'string' ? name : typeof code === 'number' ? `${code}` : undefined
-    return known === undefined
-      ? []
-      : [{ name: known, data: typeof data === 'string' ? data : '', path: [...path, i] }]
+    const { name, code, data, 'csv-format': csv } = record(one)
+    const known = typeof name === 'string' ? name : typeof code === 'number' ? code : undefined
+    if (known === undefined) return []
+    return [
+      { name: known, data: typeof data === 'string' ? data : '', isHex: csv === false, path: [...path, i] },
+    ]
   })
+}
+
+/** Those that Kea does not send of its own accord here. */
+function furtherOptions(
+  options: ReturnType<typeof optionsOf>,
+  at: (path: readonly (string | number)[]) => string,
+  prefix?: Prefix,
+): OldOption[] {
+  return options
+    .filter(({ name }) => typeof name === 'number' || !TAKEN.includes(name))
+    .map(({ name, data, isHex, path }) => ({ name, data, isHex, from: at(path), ...(prefix && { prefix }) }))
 }
 
 /** "first - last", or a prefix like 10.0.0.128/25, which stands for its addresses. */

@@ -20,9 +20,9 @@ export class MadeRules {
     this.#fates = fates
   }
 
-  addAccess(zone: string, service: 'ssh' | 'ping', rule: IptablesRule): void {
+  addAccess(zone: string, service: 'ssh' | 'ping', rule: IptablesRule | undefined): void {
     this.access.get(zone)?.add(service)
-    this.#fates.carried(rule, `networks.${zone}.router_access: ${service}`)
+    if (rule) this.#fates.carried(rule, `networks.${zone}.router_access: ${service}`)
   }
 
   addAllow(from: string, to: string, { rule, flow }: Pick<Acting, 'rule' | 'flow'>): void {

@@ -2,6 +2,7 @@ import { formatIp } from '../lib/ip.ts'
 import type { OldS3 } from './config-json.ts'
 import type { Facts } from './facts.ts'
 import type { Choices } from './import-router.ts'
+import type { OldOption } from './kea-config.ts'
 import { type Noted, type NotedMap, noted, row } from './noted.ts'
 import type { OldNetwork } from './old-networks.ts'
 import type { ReportBook } from './report.ts'
@@ -82,9 +83,26 @@ function kea({ facts, choices, networks, book }: From): Noted {
     {
       ...(others.length > 0 && { dns_servers: row(others, 'kea-config.json') }),
       ...(choices.leaseDatabase === 'mariadb' && { lease_database: noted('mariadb') }),
+      ...options(facts.kea?.options ?? [], networks),
     },
     'DHCP, as before',
   )
+}
+
+/** What clients are told besides, in the networks in which they were told. */
+function options(old: readonly OldOption[], networks: readonly OldNetwork[]): NotedMap {
+  const entries = old.flatMap(({ name, data, isHex, prefix, from }): Noted[] => {
+    const names = networks.filter((one) => prefix === undefined || one.prefix.first === prefix.first)
+    if (names.length === 0) return []
+    const of = {
+      ...(typeof name === 'number' ? { code: noted(name) } : { name: noted(name) }),
+      data: noted(data),
+      ...(isHex && { csv_format: noted(false) }),
+      ...(names.length < networks.length && { networks: row(names.map((network) => network.name)) }),
+    }
+    return [{ of, flow: true, note: from }]
+  })
+  return entries.length > 0 ? { option_data: noted(entries, entries[0]?.note) } : {}
 }
 
 function recorder({ facts, choices, keep, book }: From): Noted {
@@ -162,15 +180,9 @@ function watch({ facts: { config }, networks, book }: From): Noted {
   return noted({}, 'what dns-gazer and softflowd did, for every network')
 }
 
-function softflowd({ networks, choices }: From): Noted {
-  const devices = networks.map(({ name, ports }) => {
-    const [first] = ports
-    if (first === undefined || ports.length > 1) return `br-${name}`
-    const port = choices.rename.get(first.name) ?? first.name
-    return first.vlan === undefined ? port : `${port}.${first.vlan}`
-  })
+function softflowd({ networks }: From): Noted {
   return noted({
-    interfaces: row(devices),
+    interfaces: row(networks.map(({ name }) => name)),
     export: { of: { version: noted(9), to: noted('recorder') }, flow: true },
   })
 }
