@@ -124,3 +124,21 @@ test('while it is down containers start and syslog waits; then every line is the
     module: 'unbound',
   })
 })
+
+test('while it is down rsyslog may be restarted: what waits is on the disk, and every line is there once', async () => {
+  const { router } = lab
+  const text = `over a restart ${Math.random()}`
+  const say = (from: number, to: number) =>
+    router.execOk(['sh', '-c', `for i in $(seq ${from} ${to - 1}); do logger -t labtest "${text} $i"; done`])
+  await router.execOk(['docker', 'stop', CONTAINER])
+  await say(0, 100)
+  await router.execOk(['systemctl', 'restart', 'rsyslog.service'])
+  const queue = await router.execOk(['sh', '-c', 'cat /var/spool/rsyslog/sekisho-recorder.*'])
+  expect(queue).toContain(`${text} 50`)
+  await say(100, 120)
+  await router.execOk(['systemctl', 'restart', 'rsyslog.service'])
+  await router.execOk(['docker', 'start', CONTAINER])
+  const messages = await untilRecorded('syslog', {}, ['--since', '5m', '--grep', text, '--limit', '500'], 120)
+  expect(new Set(messages.map(({ msg }) => String(msg).trim())).size).toBe(120)
+  expect(messages).toHaveLength(120)
+})

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type FauxqsServer, startFauxqs } from 'fauxqs'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
@@ -117,11 +118,11 @@ it('done again it changes nothing, and a lifecycle of others is left alone', asy
 
 it("gives an IAM user the recorder's policy, and no more", async () => {
   const asked: { readonly authorization: string; readonly form: URLSearchParams }[] = []
-  const iam = http.createServer(async (request, response) => {
-    let body = ''
-    for await (const piece of request) body += String(piece)
-    asked.push({ authorization: String(request.headers.authorization), form: new URLSearchParams(body) })
-    response.end('<PutUserPolicyResponse/>')
+  const iam = http.createServer((request, response) => {
+    void text(request).then((body) => {
+      asked.push({ authorization: String(request.headers.authorization), form: new URLSearchParams(body) })
+      response.end('<PutUserPolicyResponse/>')
+    })
   })
   iam.listen(0, '127.0.0.1')
   await once(iam, 'listening')
