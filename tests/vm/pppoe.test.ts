@@ -127,9 +127,12 @@ describe('a WAN with PPPoE', () => {
       return now?.state === 'waiting' && now.failures > first.failures ? now : undefined
     })
     expect(second.retrySecs ?? 0).toBeGreaterThan(first.retrySecs ?? 0)
-    const { stdout, code } = await router.exec(['sekisho', 'status'])
-    expect(stdout).toMatch(/! +PPPoE +\w+ .*the provider refused the user name or the password/)
-    expect(code).toBe(3)
+    await expect
+      .poll(() => router.exec(['sekisho', 'status']), { timeout: PATIENCE_MS })
+      .toMatchObject({
+        code: 3,
+        stdout: expect.stringMatching(/! +PPPoE +\w+ .*the provider refused the user name or the password/),
+      })
   })
 
   test('the right one is taken at the next try, whatever signs it holds, and shows nowhere', async () => {
