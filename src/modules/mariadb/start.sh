@@ -57,7 +57,7 @@ if [ -n "$noted" ] && [ "$noted" != "$version" ]; then
     kill -0 $server
     sleep 0.5
   done
-  mariadb-upgrade --socket="$local/upgrade.sock" --upgrade-system-tables
+  mariadb-upgrade --socket="$local/upgrade.sock" --tmpdir="$local" --upgrade-system-tables
   kill $server
   wait $server || true
 fi

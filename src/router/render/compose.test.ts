@@ -48,3 +48,11 @@ test('a dollar is literal wherever it stands', () => {
   const dollars = [...text.matchAll(/\$+/g)].map((match) => match[0].length)
   expect(dollars).toEqual([2, 2, 4, 2, 2, 2, 2])
 })
+
+test('a service without a network is on none, not even on the one that containers share', () => {
+  expect(parse(render({ network: 'none' }))).toEqual({
+    name: 'sekisho',
+    services: { odd: expect.objectContaining({ network_mode: 'none' }) },
+  })
+  expect(parse(render({}))).toMatchObject({ services: { odd: { networks: ['containers'] } } })
+})

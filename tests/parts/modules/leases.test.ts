@@ -98,6 +98,14 @@ describe('mariadb', () => {
     expect(code).not.toBe(0)
     expect(stderr).toContain('Access denied')
   })
+
+  it('upgrades its own tables when it is another version than that which wrote them', async () => {
+    await writeFile(join(database.folder, 'data/db/mariadb_upgrade_info'), '10.11.1-MariaDB\n')
+    await database.restart()
+    await database.healthy(60_000)
+    expect(await database.logs()).toMatch(/the data are of 10\.11\.1-MariaDB, and this is 11\.8\.\d+-MariaDB/)
+    expect(await readFile(join(database.folder, 'data/db/mariadb_upgrade_info'), 'utf8')).toMatch(/^11\.8\./)
+  })
 })
 
 describe('leases go', () => {
