@@ -96,7 +96,7 @@ describe('import', () => {
 
   it.each([
     [['/nowhere'], /^sekisho: \/nowhere cannot be read: .*Fix: name a config.json/],
-    [[tmpdir()], /has neither config.json nor .*Fix: /],
+    [[join(OLD_ROUTER, 'etc/ppp')], /has neither config.json nor .*Fix: /],
     [[join(OLD_ROUTER, 'config.json')], /no file says which port faces the Internet. Fix: say --wan PORT/],
     [[OLD_ROUTER, '--interface', 'enp2s0'], /--interface "enp2s0" is not OLD=NEW. Fix: /],
     [[OLD_ROUTER, '--interface', 'enp2s0=a b'], /is not OLD=NEW/],
