@@ -165,7 +165,7 @@ async function buildHere(
     await buildLocalImage(folder, ref, { ...options, sources })
   } catch (error) {
     if (imageNeeds === undefined) throw error
-    const fix = `see that this router reaches the Debian archive and ${imageNeeds} (HTTPS_PROXY names a proxy), or remove modules.${name}`
+    const fix = `see that this router can get Debian's packages and ${imageNeeds} (HTTPS_PROXY names a proxy), or remove modules.${name}`
     throw new Error(
       `${(error as Error).message}\nThe image of ${name} needs ${imageNeeds}, so it is in no release and is built here. Fix: ${fix}`,
       { cause: error },

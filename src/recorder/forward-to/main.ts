@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises'
-import { constants, setPriority } from 'node:os'
+import { constants, getPriority, setPriority } from 'node:os'
 import { createInterface } from 'node:readline'
 import { stateDirectory } from '../layout.ts'
 import { describe, log } from '../log.ts'
@@ -19,7 +19,8 @@ const TIDY_MS = 30_000
 
 const [settingsPath] = process.argv.slice(2)
 if (settingsPath === undefined) throw new Error('usage: main.ts SETTINGS.json')
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+// Only downwards: that needs no right.
+setPriority(Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL))
 const { data, site, forwardTo } = parseSettings(await readFile(settingsPath, 'utf8'))
 await mkdir(stateDirectory(data), { recursive: true, mode: 0o750 })
 const saved = await readSaved(data)
