@@ -35,8 +35,9 @@ while :; do
     # By a pipe: neither a list of processes nor a file shows it, and no sign in it means anything.
     printf %s "$password" | pppd file /etc/sekisho/current/pppoe.options passwordfd 0 >"$said" 2>&1
     code=$?
-    # A provider that hangs up at once hides the reason.
+    # The hanging up that follows hides the reason.
     if grep -qE '^(CHAP|PAP|EAP)\b.*authentication fail' "$said"; then code=19; fi
+    if grep -q '^No response to .* echo-requests' "$said"; then code=15; fi
   else
     echo "sekisho: $secret is missing or its first line is empty"
     code=password-file
