@@ -74,9 +74,13 @@ describe('a shipped module', () => {
     { name: 'unbound', listens: ['10.0.0.1:53', '127.0.0.1:53'], others: ['chrony', 'kea'], neededBy: [] },
   ] as const
 
-  test('every one of them is here', () => {
-    const here = modules.flatMap(({ name, neededBy }) => [name, ...neededBy])
-    expect(here.toSorted()).toEqual(MODULES.map(({ name }) => name).toSorted())
+  test('every one of them is here, or comes and goes as an option', () => {
+    const here = modules.flatMap(({ name, neededBy }): string[] => [name, ...neededBy])
+    const options = OPTION_EDITS.flatMap(({ patch }) =>
+      'modules' in patch ? Object.keys(patch.modules ?? {}) : [],
+    )
+    const all = new Set([...here, ...options])
+    expect([...all].toSorted()).toEqual(MODULES.map(({ name }) => name).toSorted())
   })
 
   test.each(modules)(
@@ -195,7 +199,7 @@ describe('every option that the lab can have', () => {
       await baseline(lab)
       // Leases and prefixes come with the next message of the provider's, some seconds after.
       await expect
-        .poll(async () => stateDiff(before, everything(await machineState(lab.router))), {
+        .poll(async () => stateDiff(before, everything(await machineState(lab.router))).filter(isNotSpare), {
           timeout: 45_000,
           interval: 2000,
         })
@@ -212,3 +216,11 @@ describe('every option that the lab can have', () => {
     expect(allOptions().filter((option) => !listed.has(option))).toEqual([])
   })
 })
+
+/**
+ * The image of a module that router.yaml does not name comes with the others of the release, and goes when generations
+ * are tidied: that it is gone leaves nothing behind.
+ */
+function isNotSpare(line: string): boolean {
+  return !/^dockerStore: - sekisho\/softflowd:/.test(line)
+}
