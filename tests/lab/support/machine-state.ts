@@ -1,4 +1,5 @@
 import type { Host } from '../../../src/lab/host.ts'
+import { MODULES } from '../../../src/modules.ts'
 
 /** What of a router machine must be the same again after a change was taken back, each part as sorted lines. */
 export interface MachineState {
@@ -146,4 +147,13 @@ export function stateDiff(before: MachineState, after: MachineState): string[] {
 
 function linesOf(value: string | readonly string[]): readonly string[] {
   return typeof value === 'string' ? value.split('\n') : value
+}
+
+/**
+ * Whether a line of stateDiff is about something else than the image of a module that router.yaml does not name: that
+ * comes with the others of its release, and goes when generations are tidied. That it is gone leaves nothing behind.
+ */
+export function isNoSpareImage(line: string): boolean {
+  const spare = MODULES.filter(({ extra }) => extra).map(({ name }) => name)
+  return !spare.some((name) => line.startsWith(`dockerStore: - sekisho/${name}:`))
 }
