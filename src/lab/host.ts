@@ -81,7 +81,7 @@ export class Host {
   }
 
   exec(argv: readonly string[], options: ExecOptions = {}): Promise<RunResult> {
-    const { timeout = 60_000, input, env } = options
+    const { timeout = this.patienceMs, input, env } = options
     return run(this.command(argv, env === undefined ? {} : { env }), {
       timeout,
       ...(input === undefined ? {} : { input }),
@@ -104,6 +104,8 @@ export class Host {
   }
 
   /** Who is to be interrupted when a command is to end: what the process that we started began, or that itself. */
+  /** How long a command may take unless told, in milliseconds. */
+  protected readonly patienceMs: number = 60_000
   protected readonly interrupts: 'children' | 'itself' = 'children'
 
   /** Captures packets on an interface with tcpdump; it is running when this resolves. */

@@ -84,7 +84,7 @@ export class Lab {
 
   /** Runs `sekisho apply` on the router, as a user would, and returns its exit code and words. */
   apply(args: readonly string[] = []): ReturnType<Host['exec']> {
-    return this.router.exec(['sekisho', 'apply', ...args], { timeout: 300_000 })
+    return this.router.exec(['sekisho', 'apply', ...args], { timeout: 900_000 })
   }
 
   /** Runs a program in the lab's own namespaces, where unplugged router ports lie. */

@@ -31,6 +31,8 @@ export class VmHost extends Host {
     ]
   }
 
+  /** Emulated on a busy machine, what takes a second may take minutes. */
+  protected override readonly patienceMs = 600_000
   /** The client hands signals on. */
   protected override readonly interrupts = 'itself'
 }
