@@ -103,9 +103,9 @@ export class Host {
     return follow(spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] }), this.interrupts)
   }
 
-  /** Who is to be interrupted when a command is to end: what the process that we started began, or that itself. */
   /** How long a command may take unless told, in milliseconds. */
   protected readonly patienceMs: number = 60_000
+  /** Who is to be interrupted when a command is to end: what the process that we started began, or that itself. */
   protected readonly interrupts: 'children' | 'itself' = 'children'
 
   /** Captures packets on an interface with tcpdump; it is running when this resolves. */
