@@ -222,5 +222,5 @@ describe('every option that the lab can have', () => {
  * are tidied: that it is gone leaves nothing behind.
  */
 function isNotSpare(line: string): boolean {
-  return !/^dockerStore: - sekisho\/softflowd:/.test(line)
+  return !line.startsWith('dockerStore: - sekisho/softflowd:')
 }
