@@ -112,7 +112,8 @@ describe('with lease_database: mariadb', () => {
     ])
     expect((await lab.router.exec(['sekisho', 'plan'])).code).toBe(2)
     // The router's own address is nobody's, and the file stays as it is.
-    const refused = await lab.router.exec(['sekisho', 'leases', 'reserve', 'phone', '--address', '10.0.0.1'])
+    const { v4: phone } = await addressesOf(lab.phone)
+    const refused = await lab.router.exec(['sekisho', 'leases', 'reserve', phone, '--address', '10.0.0.1'])
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("router's own address") })
     expect(await lab.router.execOk(['cat', '/etc/sekisho/router.yaml'])).toBe(after)
   })

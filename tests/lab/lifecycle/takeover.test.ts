@@ -158,10 +158,9 @@ describe('the first apply fails after the swap, and the machine is given back', 
   const wanAddress = () => sh('ip -o -4 address show dev wan0')
 
   /** wan0 is ifupdown's and its DHCP client's again, at once and after the next renewal. */
-  async function expectGivenBack(before: Look): Promise<void> {
-    await expect
-      .poll(async () => differences(before, await look()), { timeout: 15_000, interval: 500 })
-      .toEqual([])
+  async function expectGivenBack(before: Look, passing = /^$/): Promise<void> {
+    const left = async () => differences(before, await look()).filter((line) => !passing.test(line))
+    await expect.poll(left, { timeout: 15_000, interval: 500 }).toEqual([])
     expect(await wanAddress()).toContain('inet 198.51.100.10/24')
     expect(await sh('pgrep -x -f "dhcpcd: wan0 .*"')).not.toBe('')
     await sh('dhcpcd --rebind wan0 && sleep 1')
@@ -214,7 +213,8 @@ describe('the first apply fails after the swap, and the machine is given back', 
     await expect
       .poll(() => lab.router.exec(over), { timeout: 60_000, interval: 500 })
       .toMatchObject({ code: 0 })
-    await expectGivenBack(before)
+    // The generation is history now, and looks leave the images out that one needs. dhcpcd opens its port as it renews.
+    await expectGivenBack(before, /^dockerStore: - sekisho\/|^sockets: . udp 198\.51\.100\.10:68$/)
   })
 })
 
