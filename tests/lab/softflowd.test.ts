@@ -76,3 +76,12 @@ test('it may read packets, and nothing else', async () => {
   // CAP_NET_RAW is the 14th.
   expect(capabilities.match(/:\t0{12}2000$/gm)).toHaveLength(3)
 })
+
+test('it ends at once when it is told, as at a shutdown', async () => {
+  const { router } = lab
+  await router.execOk(['docker', 'stop', '--time', '60', CONTAINER])
+  const ended = await router.execOk(['docker', 'inspect', '-f', '{{.State.ExitCode}}', CONTAINER])
+  await router.execOk(['docker', 'start', CONTAINER])
+  // 137 is SIGKILL's, after the minute.
+  expect(ended.trim()).toBe('0')
+})

@@ -1,9 +1,24 @@
 /*
  * softflowd asks libpcap to wait for a full buffer (a timeout of 0): since libpcap 1.10 that is 256 KiB of packets, which
  * take minutes in a quiet network. Loaded before libpcap, this asks for what came every 100 ms (pcap_set_timeout(3PCAP)).
+ *
+ * And in the foreground it heeds no signal, so that as process 1 it outlives SIGTERM: a machine that goes down would wait
+ * for it for 90 s.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <signal.h>
+#include <unistd.h>
+
+static void end(int number) {
+  (void)number;
+  _exit(0);
+}
+
+__attribute__((constructor)) static void heed(void) {
+  signal(SIGTERM, end);
+  signal(SIGINT, end);
+}
 
 int pcap_set_timeout(void *capture, int milliseconds);
 
