@@ -79,7 +79,7 @@ export function now(): number {
 }
 
 /** How long an apply may be without a sign of life, in seconds; it gives one three times as often. */
-const APPLY_SECS = 30
+const APPLY_SECS = 15
 
 const UNITS = { applying: 'sekisho-guard', waiting: 'sekisho-guard-confirm' } as const
 
