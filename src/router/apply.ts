@@ -4,7 +4,13 @@ import { detailsOf, execute, messageOf, StepError } from './apply-step.ts'
 import type { DesiredState } from './desired.ts'
 import { isNothing } from './desired.ts'
 import { restore } from './fall-back.ts'
-import { desiredOf, generationPath, generationTarget, writeGeneration } from './generation.ts'
+import {
+  desiredOf,
+  generationPath,
+  generationTarget,
+  linkedGeneration,
+  writeGeneration,
+} from './generation.ts'
 import {
   arm,
   disarm,
@@ -110,12 +116,8 @@ async function applyLocked(options: ApplyOptions): Promise<ApplyResult> {
   }
   const context: StepContext = { host, ensureImages, healthSecs }
   // A first apply that died is undone before another begins: only its own steps say what there was.
-  if (waiting?.journal) {
-    const failures = await executeAll(
-      wayBack(waiting.journal.steps, waiting.journal.begun),
-      context,
-      onProgress,
-    )
+  if (waiting?.journal && (await linkedGeneration(host, PATHS.confirmed)) === undefined) {
+    const { failures } = await restore(context, { base: undefined, confirmed: undefined }, onProgress)
     if (failures.length > 0)
       return {
         ok: false,

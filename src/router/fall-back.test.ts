@@ -128,13 +128,27 @@ describe('an apply that is killed', () => {
 
       const other = machine()
       await killed(other, n, () => guarded(other, desired()))
-      if (confirmed) continue
       boot(other)
       await waiting(other, desired({ rule: 2 }), 0)
       await goBack(other)
-      expect({ n, look: look(other) }).toEqual({ n, look: untouched })
+      expect({ n, look: look(other) }).toEqual({ n, look: confirmed ? after : untouched })
     }
   }, 240_000)
+
+  it('for the first time, when it was confirmed already, is not undone by the next one', async () => {
+    const whole = machine()
+    await guarded(whole, desired())
+    let seen = 0
+    for (let n = whole.changes - 12; n <= whole.changes; n++) {
+      const fake = machine()
+      await killed(fake, n, () => guarded(fake, desired()))
+      if (!fake.exists(PATHS.confirmed) || !fake.exists(PATHS.firstApply)) continue
+      seen++
+      expect(await guarded(fake, desired())).toMatchObject({ ok: true, changed: false })
+      expect(fake.exists(PATHS.firstApply)).toBe(false)
+    }
+    expect(seen).toBeGreaterThan(0)
+  })
 
   it('for the first time waits for no confirmation after a boot', async () => {
     const fake = machine()
