@@ -8,6 +8,11 @@ export function record(value: unknown, name: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
+export function list(value: unknown, name: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Error(`${name} is not a list`)
+  return value
+}
+
 export function string(value: unknown, name: string): string {
   if (typeof value !== 'string' || value === '') throw new Error(`${name} is not a text`)
   return value

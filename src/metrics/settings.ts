@@ -1,4 +1,4 @@
-import { integer, path, record, string } from '../lib/json-fields.ts'
+import { integer, list, path, record, string } from '../lib/json-fields.ts'
 
 /** Where figures are found, and which devices are the router's: the part of the settings that both programs have. */
 export interface MetricsSettings {
@@ -36,9 +36,4 @@ export function parseMetricsSettings(value: unknown): MetricsSettings {
       return { name: string(name, 'networks.name'), subnetId: integer(subnetId, 'networks.subnetId', 1) }
     }),
   }
-}
-
-export function list(value: unknown, name: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error(`${name} is not a list`)
-  return value
 }

@@ -1,4 +1,4 @@
-import { integer, path, record, string } from '../lib/json-fields.ts'
+import { integer, list, path, record, string } from '../lib/json-fields.ts'
 import { type ArchiveSettings, parseArchiveSettings } from './archive/settings.ts'
 import { type ForwardTarget, parseForwardTarget } from './forward-to/settings.ts'
 import type { CredentialFiles } from './sources/forward/credentials.ts'
@@ -53,17 +53,20 @@ export function parseSettings(text: string): Settings {
     syslog: listener(all.syslog, 'syslog'),
     netflow: listener(all.netflow, 'netflow'),
     forward: forwardSettings(record(all.forward, 'forward')),
-    forwardTo: list(all.forwardTo, 'forwardTo').map(parseForwardTarget),
+    forwardTo: list(all.forwardTo, 'forwardTo').map((one) => parseForwardTarget(record(one, 'forwardTo'))),
     nflogGroup: integer(all.nflogGroup, 'nflogGroup'),
     watchSocket: path(all.watchSocket, 'watchSocket'),
     devices: {
       clients: path(devices.clients, 'devices.clients'),
       vendors: path(devices.vendors, 'devices.vendors'),
       live: path(devices.live, 'devices.live'),
-      networks: list(devices.networks, 'devices.networks').map((one) => ({
-        name: string(one.name, 'devices.networks.name'),
-        device: string(one.device, 'devices.networks.device'),
-      })),
+      networks: list(devices.networks, 'devices.networks').map((one) => {
+        const { name, device } = record(one, 'devices.networks')
+        return {
+          name: string(name, 'devices.networks.name'),
+          device: string(device, 'devices.networks.device'),
+        }
+      }),
     },
     archive: parseArchiveSettings(all.archive),
   }
@@ -88,11 +91,6 @@ function credentialFiles({ sharedKeyFile, usersFile }: Record<string, unknown>):
     sharedKeyFile: path(sharedKeyFile, 'sharedKeyFile'),
     ...(usersFile !== undefined && { usersFile: path(usersFile, 'usersFile') }),
   }
-}
-
-function list(value: unknown, name: string): Record<string, unknown>[] {
-  if (!Array.isArray(value)) throw new Error(`${name} is not a list`)
-  return value.map((one) => record(one, name))
 }
 
 function name(value: unknown, key: string): string {

@@ -1,5 +1,5 @@
-import { integer, path, record, string } from '../../lib/json-fields.ts'
-import { list, type MetricsSettings, parseMetricsSettings } from '../settings.ts'
+import { integer, list, path, record, string } from '../../lib/json-fields.ts'
+import { type MetricsSettings, parseMetricsSettings } from '../settings.ts'
 
 /** What the module renders for the program that posts to Mackerel. */
 export interface MackerelSettings extends MetricsSettings {

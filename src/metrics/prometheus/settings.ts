@@ -1,5 +1,5 @@
-import { integer, record, string } from '../../lib/json-fields.ts'
-import { list, type MetricsSettings, parseMetricsSettings } from '../settings.ts'
+import { integer, list, record, string } from '../../lib/json-fields.ts'
+import { type MetricsSettings, parseMetricsSettings } from '../settings.ts'
 
 /** What the module renders for the program that serves /metrics. */
 export interface PrometheusSettings extends MetricsSettings {
