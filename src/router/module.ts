@@ -182,6 +182,8 @@ export interface ModuleOutput {
   readonly openings: readonly Opening[]
   readonly logs: readonly LogStream[]
   readonly data: readonly DataVolume[]
+  /** It asks the host at its socket (REQUEST_SOCKET in render/units.ts): who has this flag may change the router. */
+  readonly agentRequests?: boolean
   /** Native checks of the generated files, run in the module's image before the swap. */
   readonly checks?: readonly NativeCheck[]
 }

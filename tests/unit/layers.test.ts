@@ -36,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   move: ['router', 'config', 'lib'],
   import: ['config', 'lib', 'move/refusal.ts', 'router/host.ts'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],
+  dashboard: ['agent/requests/client.ts', 'agent/requests/request.ts', 'recorder', 'lib'],
   'modules.ts': ['modules', 'router'],
   'user-modules.ts': ['router', 'config'],
   'load-router.ts': ['modules.ts', 'user-modules.ts', 'install', 'router', 'config', 'lib'],

@@ -1,0 +1,81 @@
+import { actByCli, askCli, SEKISHO } from './cli.ts'
+import { openConnections } from './connections.ts'
+import type { Action, ActionResult, AgentRequest, Question } from './request.ts'
+
+export interface AnswersOptions {
+  /** The command line; default this release's. */
+  readonly sekisho?: readonly string[]
+  readonly connections?: () => Promise<unknown>
+  /** How long an answer serves everybody, in milliseconds. */
+  readonly keepMs?: number
+}
+
+interface Kept {
+  readonly value: Promise<unknown>
+  /** Of performance.now(); undefined while it is being made. */
+  until: number | undefined
+}
+
+/** Answers requests: one child at a time, whoever asks; the same question within seconds is asked once. */
+export class Answers {
+  readonly #sekisho: readonly string[]
+  readonly #connections: () => Promise<unknown>
+  readonly #keepMs: number
+  readonly #kept = new Map<string, Kept>()
+  #questions: Promise<unknown> = Promise.resolve()
+  #actions: Promise<unknown> = Promise.resolve()
+  #working = 0
+
+  constructor(options: AnswersOptions = {}) {
+    this.#sekisho = options.sekisho ?? SEKISHO
+    this.#connections = options.connections ?? openConnections
+    this.#keepMs = options.keepMs ?? 3000
+  }
+
+  /** Something is under way, whether somebody still waits for it or not. */
+  get working(): boolean {
+    return this.#working > 0
+  }
+
+  /** Throws a RequestProblem for what there is no answer to. An action's result is its value, also a failure. */
+  answer(request: AgentRequest): Promise<unknown> {
+    return 'action' in request ? this.#act(request) : this.#ask(request)
+  }
+
+  #ask(question: Question): Promise<unknown> {
+    const key = JSON.stringify(question)
+    const known = this.#kept.get(key)
+    if (known && (known.until === undefined || performance.now() < known.until)) return known.value
+    const work = (): Promise<unknown> =>
+      question.ask === 'connections' ? this.#connections() : askCli(this.#sekisho, question)
+    const value = this.#count(this.#questions.then(work))
+    this.#questions = value.catch(() => undefined)
+    const kept: Kept = { value, until: undefined }
+    this.#kept.set(key, kept)
+    const forget = (): void => {
+      if (this.#kept.get(key) === kept) this.#kept.delete(key)
+    }
+    value.then(() => {
+      kept.until = performance.now() + this.#keepMs
+      setTimeout(forget, this.#keepMs).unref()
+    }, forget)
+    return value
+  }
+
+  #act(action: Action): Promise<ActionResult> {
+    const value = this.#count(this.#actions.then(() => actByCli(this.#sekisho, action)))
+    // What is known from before it may be wrong from now on.
+    const done = (): void => this.#kept.clear()
+    this.#actions = value.then(done, done)
+    return value
+  }
+
+  async #count<T>(work: Promise<T>): Promise<T> {
+    this.#working += 1
+    try {
+      return await work
+    } finally {
+      this.#working -= 1
+    }
+  }
+}
