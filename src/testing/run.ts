@@ -22,6 +22,8 @@ const LINTERS: Readonly<Record<string, readonly string[]>> = {
   biome: ['@biomejs/biome/bin/biome', 'check', '.'],
   oxlint: ['oxlint/bin/oxlint', '--type-aware', '--deny-warnings', 'src', 'tests', 'bench'],
   tsc: ['typescript/bin/tsc', '--noEmit'],
+  // What runs in a browser has its types, and no others.
+  app: ['typescript/bin/tsc', '--noEmit', '--project', 'src/dashboard/app'],
   knip: ['knip/bin/knip.js'],
 }
 
