@@ -1,4 +1,5 @@
-import { actByCli, askCli, SEKISHO } from './cli.ts'
+import { ownCommand } from '../../router/own-command.ts'
+import { actByCli, askCli } from './cli.ts'
 import { openConnections } from './connections.ts'
 import type { Action, ActionResult, AgentRequest, Question } from './request.ts'
 
@@ -27,7 +28,7 @@ export class Answers {
   #working = 0
 
   constructor(options: AnswersOptions = {}) {
-    this.#sekisho = options.sekisho ?? SEKISHO
+    this.#sekisho = options.sekisho ?? ownCommand()
     this.#connections = options.connections ?? openConnections
     this.#keepMs = options.keepMs ?? 3000
   }
@@ -65,8 +66,7 @@ export class Answers {
   #act(action: Action): Promise<ActionResult> {
     const value = this.#count(this.#actions.then(() => actByCli(this.#sekisho, action)))
     // What is known from before it may be wrong from now on.
-    const done = (): void => this.#kept.clear()
-    this.#actions = value.then(done, done)
+    this.#actions = value.catch(() => undefined).finally(() => this.#kept.clear())
     return value
   }
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { run } from '../../lib/run.ts'
 import type { Action, ActionResult, Question } from './request.ts'
@@ -7,9 +6,6 @@ import { RequestProblem } from './server.ts'
 /*
  * What this release's own command line says, asked as a child: one implementation for people and for the dashboard.
  */
-
-/** The command line of this release, or a test's. */
-export const SEKISHO: readonly string[] = [process.execPath, join(import.meta.dirname, '../../cli/start.js')]
 
 /** A question that the command line answers. */
 export type CliQuestion = Exclude<Question, { readonly ask: 'connections' }>
@@ -56,9 +52,12 @@ function argsOf(action: Action): readonly string[] {
     case 'rename':
       return ['rename', '--json', action.macAddress, action.name]
     case 'reserve':
+      // biome-ignore format: one option a line
       return [
-        ...['leases', 'reserve', '--apply', '--json'],
-        ...['--address', action.address, '--name', action.name, action.macAddress],
+        'leases', 'reserve', '--apply', '--json',
+        '--address', action.address,
+        '--name', action.name,
+        action.macAddress,
       ]
     case 'pause':
     case 'resume':
