@@ -67,6 +67,7 @@ export const recorder = defineModule({
     },
     netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
     metrics: { file: `${PATHS.run}/recorder/status.json` },
+    records: { directory: `${PATHS.data}/recorder/records` },
   }),
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),
