@@ -27,6 +27,8 @@ await runProgram({
   query: async () => (await import('./query.ts')).queryCommand(),
   dns: async () => (await import('./dns.ts')).dnsCommand(),
   archive: async () => (await import('./archive.ts')).archiveCommand(),
+  dashboard: async () => (await import('./dashboard.ts')).dashboardCommand(),
+  ca: async () => (await import('./ca.ts')).caCommand(),
   cost: async () => (await import('./cost.ts')).costCommand(),
   show: async () => (await import('./show.ts')).showCommand(),
   schema: async () => (await import('./schema.ts')).schemaCommand(),

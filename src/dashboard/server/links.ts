@@ -8,7 +8,7 @@ import { newToken, tokenHash } from './token.ts'
  * of its token, so that two processes need no lock: whoever removes the file has used the link, and only one can.
  */
 
-const LIFE_MS = 10 * 60_000
+export const LINK_MS = 10 * 60_000
 
 /** Makes a link's token, good for ten minutes and one use. Those that nobody used go. */
 export async function newLink(stateDirectory: string, now: number = Date.now()): Promise<string> {
@@ -19,7 +19,7 @@ export async function newLink(stateDirectory: string, now: number = Date.now()):
     if (!isGood(await expiry(path), now)) await rm(path, { force: true })
   }
   const token = newToken()
-  const expiresMs = now + LIFE_MS
+  const expiresMs = now + LINK_MS
   await writeAtomic(join(folder, tokenHash(token) ?? ''), `${expiresMs}\n`, { mode: 0o600 })
   return token
 }
@@ -47,7 +47,7 @@ function folderOf(stateDirectory: string): string {
 
 /** A clock that was put back makes no link last longer. */
 function isGood(expiresMs: number, now: number): boolean {
-  return expiresMs > now && expiresMs <= now + LIFE_MS
+  return expiresMs > now && expiresMs <= now + LINK_MS
 }
 
 async function expiry(path: string): Promise<number> {
