@@ -100,7 +100,7 @@ export const en = {
     asked: 'questions',
     failed: 'failed',
     median: 'median answer',
-    p95: '95 % within',
+    p95: '95% within',
     cache: 'from the cache',
     present: 'Devices here',
     ofKnown: (known: number) => `of ${n(known, 'device')} ever seen`,
@@ -247,7 +247,7 @@ export const en = {
     startHint: 'Names asked for, connections, log lines, leases, dropped packets; from seconds to years back.',
     tries: 'For instance',
     found: (count: number) => n(count, 'record'),
-    kinds: 'Kinds',
+    kinds: 'Kind',
     all: 'All',
     kind: {
       dns: 'DNS',
