@@ -7,6 +7,7 @@ import { labPlaces } from '../lab/places.ts'
 import { labStatus } from '../lab/status.ts'
 import { HOSTS, type HostName } from '../lab/topology.ts'
 import { up } from '../lab/up.ts'
+import { dashboardUrl } from '../lab/window.ts'
 
 /** `sekisho lab up|vm|down|status|exec`: a whole router, its provider and its clients, in namespaces of this machine. */
 export function labCommand(): Command {
@@ -61,8 +62,10 @@ async function upHere({ bare, vm }: { bare: boolean; vm: boolean }): Promise<num
     const secs = ((performance.now() - start) / 1000).toFixed(1)
     console.log(`[${secs.padStart(6)} s] ${line}`)
   }
+  let url: string | undefined
   try {
-    await up({ onProgress, bare, vm })
+    const started = await up({ onProgress, bare, vm })
+    if (!bare) url = await dashboardUrl(started)
   } catch (error) {
     onProgress('failed')
     console.error(`sekisho: ${error instanceof Error ? error.message : String(error)}`)
@@ -72,6 +75,10 @@ async function upHere({ bare, vm }: { bare: boolean; vm: boolean }): Promise<num
     return 1
   }
   if (!bare) console.log(PICTURE)
+  if (url !== undefined)
+    console.log(
+      ` Its dashboard, in a browser of this machine (the link signs in once, soon; up makes another):\n   ${url}\n`,
+    )
   return 0
 }
 
