@@ -16,10 +16,8 @@ interface Config {
  * dashboard.json (src/dashboard/settings.ts reads it): JSON has no comments, so the notice is a key. `open` names the
  * networks that may open it.
  */
-export function renderDashboardSettings(
-  { config, router, provided, dataPath }: Context<Config>,
-  open: readonly string[],
-): string {
+export function renderDashboardSettings(ctx: Context<Config>, open: readonly string[]): string {
+  const { config, router, provided } = ctx
   const { hostname, domain, timezone, networks } = router
   const settings = {
     notice: generatedHeader('dashboard', '').trim(),
@@ -34,8 +32,8 @@ export function renderDashboardSettings(
     dataDirectory: provided('records')[0]?.directory ?? '/none',
     runDirectory: PATHS.run,
     agentSocket: REQUEST_SOCKET,
-    tlsDirectory: dataPath('tls'),
-    stateDirectory: dataPath('state'),
+    tlsDirectory: ctx.dataPath('tls'),
+    stateDirectory: ctx.dataPath('state'),
     port: config.port,
     httpPort: config.http_port,
     listen: LISTEN,
