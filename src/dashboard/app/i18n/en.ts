@@ -56,6 +56,7 @@ export const en = {
   span: {
     label: 'Time range',
     since: { '1h': '1 hour', '24h': '24 hours', '7d': '7 days', '30d': '30 days', '1y': '1 year' },
+    short: { '1h': '1h', '24h': '24h', '7d': '7d', '30d': '30d', '1y': '1y' },
     own: 'Dates',
     from: 'From',
     to: 'To',
@@ -100,7 +101,7 @@ export const en = {
     asked: 'questions',
     failed: 'failed',
     median: 'median answer',
-    p95: '95 % within',
+    p95: '95% within',
     cache: 'from the cache',
     present: 'Devices here',
     ofKnown: (known: number) => `of ${n(known, 'device')} ever seen`,
@@ -247,7 +248,7 @@ export const en = {
     startHint: 'Names asked for, connections, log lines, leases, dropped packets; from seconds to years back.',
     tries: 'For instance',
     found: (count: number) => n(count, 'record'),
-    kinds: 'Kinds',
+    kinds: 'Kind',
     all: 'All',
     kind: {
       dns: 'DNS',

@@ -61,8 +61,10 @@ function Connections({
       head: t.value.list.device,
       cell: (row) => (
         <>
-          <DeviceLink id={row.deviceId} name={row.device} otherwise={row.source} />
-          <Zone name={row.sourceZone} />
+          <span class="cut">
+            <DeviceLink id={row.deviceId} name={row.device} otherwise={row.source} />
+          </span>
+          <Told class="note block" text={row.sourceZone ?? ''} />
         </>
       ),
     },
@@ -72,12 +74,14 @@ function Connections({
       cell: (row) => (
         <>
           <Told class="strong" text={row.name ?? row.destination} /> <Marks row={row} />
-          <Zone name={row.destinationZone} />
+          <span class="note block">
+            {row.name !== undefined && <Told class="mono" text={row.destination} />}{' '}
+            <Told text={row.destinationZone ?? ''} />
+          </span>
         </>
       ),
     },
     { head: texts.protocol, cell: (row) => <Told text={portOf(row)} /> },
-    { head: texts.destination, cell: (row) => <Told class="mono" text={row.destination} /> },
     { head: texts.nat, cell: (row) => <Told class="mono note" text={natOf(row) ?? '–'} /> },
     {
       head: texts.lasted,
@@ -150,16 +154,6 @@ function portOf({ protocol, destinationPort }: ConnectionRow): string {
 
 function natOf({ natSource, natDestination }: ConnectionRow): string | undefined {
   return natSource ?? natDestination
-}
-
-function Zone({ name }: { readonly name: string | undefined }) {
-  if (name === undefined) return null
-  return (
-    <span class="note">
-      {' '}
-      <Told text={name} />
-    </span>
-  )
 }
 
 function Marks({ row }: { readonly row: ConnectionRow }) {

@@ -98,7 +98,7 @@ function VolumeCard({
   const { traffic } = answer.report
   const fromMs = spanOf(place.value.query, Date.now(), '24h').fromMs
   return (
-    <Card title={texts.volume} class="wide" aside={<Volume down={traffic.down} up={traffic.up} />}>
+    <Card title={texts.volume} class="main-part filled" aside={<Volume down={traffic.down} up={traffic.up} />}>
       <TimeChart
         label={texts.volume}
         of={{ fromMs, partMs: traffic.partMs }}
@@ -122,7 +122,7 @@ function IdentityCard({ answer }: PartProps) {
   const texts = t.value.device
   const { device, lease, report } = answer
   return (
-    <Card title={texts.identity}>
+    <Card title={texts.identity} class="side-part">
       <dl class="facts">
         <div>
           <dt>{texts.mac}</dt>

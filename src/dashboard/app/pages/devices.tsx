@@ -108,23 +108,29 @@ function DeviceRows({ devices }: { readonly devices: readonly DeviceRow[] }) {
       head: texts.name,
       kind: 'grow',
       cell: (device) => (
-        <>
+        <div class="who-cell">
           <Presence device={device} />
-          <span class="strong">
-            <DeviceLink id={device.id} name={device.name} otherwise={device.macAddress} />
-          </span>{' '}
-          <DeviceMarks device={device} />
-        </>
+          <div>
+            <span class="strong">
+              <DeviceLink id={device.id} name={device.name} otherwise={device.macAddress} />
+            </span>{' '}
+            <DeviceMarks device={device} />
+            <Told class="note block" text={device.vendor ?? device.macAddress} />
+          </div>
+        </div>
       ),
     },
     { head: texts.usage, cell: usage },
     { head: texts.questions, kind: 'number', cell: (device) => count(device.questions) },
     {
       head: texts.address,
-      cell: ({ addresses }) => <Told class="mono" text={addresses[0] ?? '–'} />,
+      cell: ({ addresses, network }) => (
+        <>
+          <Told class="mono block" text={addresses[0] ?? '–'} />
+          <Told class="note" text={network} />
+        </>
+      ),
     },
-    { head: texts.network, cell: ({ network }) => <Told text={network} /> },
-    { head: texts.vendor, cell: ({ vendor }) => <Told class="cut" text={vendor ?? '–'} /> },
     { head: texts.firstSeen, cell: ({ firstSeenMs }) => <When ms={firstSeenMs} relative /> },
     { head: texts.lastSeen, cell: ({ lastSeenMs }) => <When ms={lastSeenMs} relative /> },
   ]

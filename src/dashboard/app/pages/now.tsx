@@ -1,5 +1,5 @@
 import type { NowReport } from '../../api.ts'
-import { bytes, count, latency, percent, rate } from '../format.ts'
+import { bytes, count, latency, percent, rate, when } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { liveWan, rates } from '../live.ts'
 import { AlertList } from '../parts/alert-list.tsx'
@@ -14,7 +14,6 @@ import { Spark } from '../parts/spark.tsx'
 import { Told } from '../parts/text.tsx'
 import { TimeChart } from '../parts/time-chart.tsx'
 import { Volume } from '../parts/volume.tsx'
-import { When } from '../parts/when.tsx'
 import { reads } from '../reads.ts'
 import { useRead } from '../use-read.ts'
 import { WhoNow } from '../parts/who-now.tsx'
@@ -26,10 +25,10 @@ export function NowPage() {
   const reading = useRead(reads.now(), AGAIN_MS)
   const texts = t.value.now
   return (
-    <Page title={t.value.pages.now}>
+    <Page title={t.value.pages.now} quiet>
       <div class="now-grid">
         <Line report={reading.value} />
-        <Card title={texts.right} class="wide" aside={<NowRates />}>
+        <Card title={texts.right} class="wide filled" aside={<NowRates />}>
           <LiveChart />
         </Card>
         <WhoNow />
@@ -85,7 +84,7 @@ function Line({ report }: { readonly report: NowReport | undefined }) {
             ))}
             {report?.wan.sinceMs !== undefined && (
               <span class="line-since">
-                <When ms={report.wan.sinceMs} />
+                {texts.since(when(report.wan.sinceMs))}
               </span>
             )}
             {report?.wan.addresses.map((address) => (
@@ -127,17 +126,6 @@ function Rest({ report }: { readonly report: NowReport }) {
           {dns.cacheHitRatio !== undefined && <Figure name={texts.cache} value={percent(dns.cacheHitRatio)} />}
         </dl>
       </Card>
-      <Card title={texts.lastDay} class="wide">
-        <TimeChart
-          label={texts.lastDay}
-          of={wan.down}
-          layers={[
-            { label: t.value.traffic.down, values: wan.down.values, colour: 'down' },
-            { label: t.value.traffic.up, values: wan.up.values, colour: 'up' },
-          ]}
-          text={bytes}
-        />
-      </Card>
       <Card
         title={texts.whoHour}
         aside={
@@ -164,6 +152,17 @@ function Rest({ report }: { readonly report: NowReport }) {
           </a>{' '}
           <span class="note">{texts.ofKnown(devices.known)}</span>
         </p>
+      </Card>
+      <Card title={texts.lastDay} class="wide filled">
+        <TimeChart
+          label={texts.lastDay}
+          of={wan.down}
+          layers={[
+            { label: t.value.traffic.down, values: wan.down.values, colour: 'down' },
+            { label: t.value.traffic.up, values: wan.up.values, colour: 'up' },
+          ]}
+          text={bytes}
+        />
       </Card>
       <NewSinceYesterday changes={changes} />
     </>

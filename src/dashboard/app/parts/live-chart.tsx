@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
-import uPlot from 'uplot'
 import { effect } from '@preact/signals'
+import type uPlot from 'uplot'
 import { rate } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { rates } from '../live.ts'
@@ -8,7 +8,6 @@ import { colour, themeChanges } from '../theme.ts'
 
 /** What it shows of the past. */
 const SECONDS = 120
-const HEIGHT = 220
 
 /** The throughput as it is, a second each: down above the line, up below it. */
 export function LiveChart() {
@@ -16,27 +15,44 @@ export function LiveChart() {
   useEffect(() => {
     const target = box.current
     if (target === null) return
-    let plot: uPlot | undefined
-    const redone = effect(() => {
-      // A canvas has its colours and its words from when it was made.
-      void themeChanges.value
-      void t.value
-      plot?.destroy()
-      plot = new uPlot(options(target.clientWidth), data(rates.peek()), target)
+    let end: (() => void) | undefined = () => undefined
+    // Most of the script's size, and needed here alone.
+    void import('uplot').then(({ default: Plot }) => {
+      if (end !== undefined) end = drawn(Plot, target)
     })
-    const moved = effect(() => {
-      plot?.setData(data(rates.value))
-    })
-    const resized = new ResizeObserver(() => plot?.setSize({ width: target.clientWidth, height: HEIGHT }))
-    resized.observe(target)
     return () => {
-      resized.disconnect()
-      moved()
-      redone()
-      plot?.destroy()
+      end?.()
+      end = undefined
     }
   }, [])
   return <div ref={box} class="live-chart" role="img" aria-label={t.value.now.liveLabel} />
+}
+
+/** Draws into an element from now on, in its size; returns what ends it. */
+function drawn(Plot: typeof uPlot, target: HTMLElement): () => void {
+  let plot: uPlot | undefined
+  const size = (): { width: number; height: number } => ({
+    width: target.clientWidth,
+    height: target.clientHeight,
+  })
+  const redone = effect(() => {
+    // A canvas has its colours and its words from when it was made.
+    void themeChanges.value
+    void t.value
+    plot?.destroy()
+    plot = new Plot({ ...options(Plot), ...size() }, data(rates.peek()), target)
+  })
+  const moved = effect(() => {
+    plot?.setData(data(rates.value))
+  })
+  const resized = new ResizeObserver(() => plot?.setSize(size()))
+  resized.observe(target)
+  return () => {
+    resized.disconnect()
+    moved()
+    redone()
+    plot?.destroy()
+  }
 }
 
 function data(events: typeof rates.value): uPlot.AlignedData {
@@ -49,7 +65,7 @@ function data(events: typeof rates.value): uPlot.AlignedData {
   ]
 }
 
-function options(width: number): uPlot.Options {
+function options(Plot: typeof uPlot): Omit<uPlot.Options, 'width' | 'height'> {
   const [line, ink] = [colour('line'), colour('ink-2')]
   const axis = {
     stroke: ink,
@@ -57,7 +73,7 @@ function options(width: number): uPlot.Options {
     grid: { stroke: line, width: 1 },
     ticks: { show: false },
   } satisfies uPlot.Axis
-  const spline = uPlot.paths.spline?.()
+  const spline = Plot.paths.spline?.()
   const path = spline === undefined ? {} : { paths: spline }
   const series = (name: string, label: string): uPlot.Series => ({
     ...path,
@@ -68,8 +84,6 @@ function options(width: number): uPlot.Options {
     points: { show: false },
   })
   return {
-    width,
-    height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
     padding: [8, 4, 0, 0],
