@@ -136,6 +136,7 @@ describe('a device', () => {
     await sleep(3500)
     expect((await open()).filter(mine)).toEqual([])
     expect(await reaches(lab.laptop)).toEqual([false, false])
+    expect((await ask({ ask: 'paused' })).value).toEqual([laptop.mac])
     await stream.stop()
     expect(await reaches(lab.phone)).toEqual([true, true])
     expect(await lab.laptop.execOk(['dig', '+short', 'gate.home.arpa', 'A'])).toBe('10.0.0.1\n')
@@ -153,6 +154,7 @@ describe('a device', () => {
   test('is resumed, and nothing of it is left', async () => {
     expect(await act({ action: 'resume', macAddress: laptop.mac })).toMatchObject({ ok: true })
     expect(await yaml()).toBe(before)
+    expect((await ask({ ask: 'paused' })).value).toEqual([])
     expect(await reaches(lab.laptop)).toEqual([true, true])
     expect(await act({ action: 'resume', macAddress: laptop.mac })).toMatchObject({ ok: false })
   })
