@@ -55,6 +55,7 @@ export async function dashboardBed(
     addresses: ['10.0.0.1', 'fd12:3456:789a:1::1'],
     networks: [{ name: 'home', prefixes: ['10.0.0.0/24'] }],
     dataDirectory: '/none',
+    site: 'gate',
     runDirectory: '/none',
     agentSocket: '/none',
     tlsDirectory,

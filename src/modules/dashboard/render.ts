@@ -18,6 +18,7 @@ interface Config {
  */
 export function renderDashboardSettings(ctx: Context<Config>, open: readonly string[]): string {
   const { config, router, provided } = ctx
+  const [records] = provided('records')
   const { hostname, domain, timezone, networks } = router
   const settings = {
     notice: generatedHeader('dashboard', '').trim(),
@@ -29,7 +30,8 @@ export function renderDashboardSettings(ctx: Context<Config>, open: readonly str
       name,
       prefixes: [prefix, ...[ula, global].flatMap((one) => (one ? [one.prefix] : []))],
     })),
-    dataDirectory: provided('records')[0]?.directory ?? '/none',
+    dataDirectory: records?.directory ?? '/none',
+    site: records?.site ?? hostname,
     runDirectory: PATHS.run,
     agentSocket: REQUEST_SOCKET,
     tlsDirectory: ctx.dataPath('tls'),
