@@ -7,6 +7,7 @@ import { type KeyAndCert, makeAuthority, makeServerCertificate } from '../src/ag
 import type { AgentRequest } from '../src/dashboard/api.ts'
 import type { DashboardData } from '../src/dashboard/dashboard-data.ts'
 import { dashboardApp } from '../src/dashboard/server/app.ts'
+import { Attempts } from '../src/dashboard/server/attempts.ts'
 import { serve } from '../src/dashboard/server/serve.ts'
 import { Sessions } from '../src/dashboard/server/sessions.ts'
 import { readStaticFiles } from '../src/dashboard/server/static-files.ts'
@@ -54,6 +55,7 @@ export async function dashboardBed(
     addresses: ['10.0.0.1', 'fd12:3456:789a:1::1'],
     networks: [{ name: 'home', prefixes: ['10.0.0.0/24'] }],
     dataDirectory: '/none',
+    site: 'gate',
     runDirectory: '/none',
     agentSocket: '/none',
     tlsDirectory,
@@ -62,6 +64,7 @@ export async function dashboardBed(
     httpPort: 80,
     listen: { port: 0, httpPort: 0 },
   }
+  const guessing = { ms: 0 }
   const sessions = await Sessions.open(stateDirectory)
   const app = dashboardApp({
     settings,
@@ -69,6 +72,8 @@ export async function dashboardBed(
     sessions,
     files: await readStaticFiles(pages),
     askAgent,
+    // Time stands still for who guesses, however long this machine takes to judge.
+    attempts: new Attempts(() => guessing.ms),
     heartbeatMs: 100,
   })
   const served = await serve({ settings, fetch: app.fetch, lookMs: 20 })
@@ -126,6 +131,7 @@ export async function dashboardBed(
     tlsDirectory,
     authority,
     settings,
+    guessing,
     served,
     options,
     ask,

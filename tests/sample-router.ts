@@ -85,6 +85,7 @@ export const RECORDS: Provided = {
   capability: 'records',
   module: 'recorder',
   directory: `${PATHS.data}/recorder/records`,
+  site: 'gate',
 }
 
 /** The context a module sees for this configuration as the file has it; throws when its schema refuses it. */

@@ -30,14 +30,17 @@ export function resumeDevice(text: string, mac: string): string | undefined {
 
 /** The networks in which this device is paused, by the text of a router.yaml. */
 export function pausedIn(text: string, mac: string): string[] {
-  const denials: unknown = parseDocument(text, { version: '1.2', schema: 'core', logLevel: 'error' }).getIn([
-    'firewall',
-    'deny',
-  ])
-  if (!isSeq(denials)) return []
+  return pausedDevices(text).flatMap((paused) => (paused.mac === mac ? [paused.network] : []))
+}
+
+/** Who is paused where, by the text of a router.yaml; nobody in one that cannot be read. */
+export function pausedDevices(text: string): { readonly mac: string; readonly network: string }[] {
+  const document = parseDocument(text, { version: '1.2', schema: 'core', logLevel: 'error' })
+  const denials: unknown = document.getIn(['firewall', 'deny'])
+  if (document.errors.length > 0 || !isSeq(denials)) return []
   const entries: unknown[] = denials.toJSON()
   return entries.flatMap((entry) => {
     const pause = Pause.safeParse(entry).data
-    return pause?.source === mac ? [pause.from] : []
+    return pause ? [{ mac: pause.source, network: pause.from }] : []
   })
 }

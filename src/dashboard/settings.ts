@@ -12,6 +12,8 @@ export interface DashboardSettings {
   readonly networks: readonly { readonly name: string; readonly prefixes: readonly string[] }[]
   /** The recorder's archive, log and devices. */
   readonly dataDirectory: string
+  /** Of the records: "site=…" in their paths. */
+  readonly site: string
   /** Status files, a directory for each who writes some. */
   readonly runDirectory: string
   /** The host agent's socket for requests. */
@@ -41,6 +43,7 @@ export function parseDashboardSettings(text: string): DashboardSettings {
       return { name: string(name, 'networks.name'), prefixes: strings(prefixes, 'networks.prefixes') }
     }),
     dataDirectory: path(all.dataDirectory, 'dataDirectory'),
+    site: string(all.site, 'site'),
     runDirectory: path(all.runDirectory, 'runDirectory'),
     agentSocket: path(all.agentSocket, 'agentSocket'),
     tlsDirectory: path(all.tlsDirectory, 'tlsDirectory'),

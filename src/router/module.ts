@@ -39,6 +39,8 @@ export interface Endpoint {
    * certificate of the router's own authority, the one whose folders "ca" and "tls" get it.
    */
   readonly directory?: string
+  /** Name of the place that the records are of: "site=…" in their paths (capability records). */
+  readonly site?: string
   /** What speaks there, where there is more than one kind: a database's. */
   readonly engine?: 'mariadb'
   /** Name of the account and of its database (capability lease-database). */

@@ -10,9 +10,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['lib'],
   router: ['config', 'lib'],
   modules: ['router', 'config', 'lib'],
-  // Netlink, and how connections are read over it, in a process of its own (flush-nat.ts).
+  // Netlink, and how connections are read over it, in a process of its own (flush-nat.ts); who is paused.
   agent: [
     'router',
+    'config/pause-device.ts',
     'lib',
     'recorder/netlink',
     'watch/flows/conntrack-decode.ts',

@@ -1,12 +1,16 @@
 import { ownCommand } from '../../router/own-command.ts'
+import { PATHS } from '../../router/paths.ts'
 import { actByCli, askCli } from './cli.ts'
 import { openConnections } from './connections.ts'
+import { pausedNow } from './paused.ts'
 import type { Action, ActionResult, AgentRequest, Question } from './request.ts'
 
 export interface AnswersOptions {
   /** The command line; default this release's. */
   readonly sekisho?: readonly string[]
   readonly connections?: () => Promise<unknown>
+  /** The folder of the generation in use. */
+  readonly current?: string
   /** How long an answer serves everybody, in milliseconds. */
   readonly keepMs?: number
 }
@@ -21,6 +25,7 @@ interface Kept {
 export class Answers {
   readonly #sekisho: readonly string[]
   readonly #connections: () => Promise<unknown>
+  readonly #current: string
   readonly #keepMs: number
   readonly #kept = new Map<string, Kept>()
   #questions: Promise<unknown> = Promise.resolve()
@@ -30,6 +35,7 @@ export class Answers {
   constructor(options: AnswersOptions = {}) {
     this.#sekisho = options.sekisho ?? ownCommand()
     this.#connections = options.connections ?? openConnections
+    this.#current = options.current ?? PATHS.current
     this.#keepMs = options.keepMs ?? 3000
   }
 
@@ -47,9 +53,7 @@ export class Answers {
     const key = JSON.stringify(question)
     const known = this.#kept.get(key)
     if (known && (known.until === undefined || performance.now() < known.until)) return known.value
-    const work = (): Promise<unknown> =>
-      question.ask === 'connections' ? this.#connections() : askCli(this.#sekisho, question)
-    const value = this.#count(this.#questions.then(work))
+    const value = this.#count(this.#questions.then(() => this.#look(question)))
     this.#questions = value.catch(() => undefined)
     const kept: Kept = { value, until: undefined }
     this.#kept.set(key, kept)
@@ -61,6 +65,17 @@ export class Answers {
       setTimeout(forget, this.#keepMs).unref()
     }, forget)
     return value
+  }
+
+  #look(question: Question): Promise<unknown> {
+    switch (question.ask) {
+      case 'connections':
+        return this.#connections()
+      case 'paused':
+        return pausedNow(this.#current)
+      default:
+        return askCli(this.#sekisho, question)
+    }
   }
 
   #act(action: Action): Promise<ActionResult> {

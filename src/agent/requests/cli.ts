@@ -8,7 +8,7 @@ import { RequestProblem } from './server.ts'
  */
 
 /** A question that the command line answers. */
-export type CliQuestion = Exclude<Question, { readonly ask: 'connections' }>
+export type CliQuestion = Exclude<Question, { readonly ask: 'connections' | 'paused' }>
 
 const ASK_MS = 60_000
 const MAX_TEXT = 4 * 1024 * 1024

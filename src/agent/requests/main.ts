@@ -18,6 +18,10 @@ if (process.env.LISTEN_FDS !== '1' || process.env.LISTEN_PID !== String(process.
   process.exit(64)
 }
 
+// Not for what we start.
+delete process.env.LISTEN_FDS
+delete process.env.LISTEN_PID
+
 const answers = new Answers()
 let idle: NodeJS.Timeout | undefined
 function waitForNobody(): void {

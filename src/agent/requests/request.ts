@@ -29,8 +29,8 @@ export type Action = z.output<typeof Action>
 const Question = z
   .discriminatedUnion('ask', [
     z.strictObject({ ask: z.enum(['status', 'generations', 'plan', 'leases', 'cost']) }),
-    // What is open in connection tracking now.
-    z.strictObject({ ask: z.literal('connections') }),
+    // What is open in connection tracking now; the MAC addresses of the devices that are paused.
+    z.strictObject({ ask: z.enum(['connections', 'paused']) }),
     z.strictObject({ ask: z.literal('diff'), a: Generation, b: Generation }),
   ])
   .readonly()

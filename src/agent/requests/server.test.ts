@@ -125,6 +125,17 @@ describe('the socket', () => {
   })
 })
 
+it('says who is paused in the generation in use', async () => {
+  const answers = new Answers({ current: folder, keepMs: 0 })
+  await serve((request) => answers.answer(request))
+  expect(await askAgent(path, { ask: 'paused' })).toEqual([])
+  const deny = (mac: string, why: string) => `    - { from: home, to: wan, source: "${mac}", why: ${why} }\n`
+  const [tv, own] = ['02:00:5e:10:00:0A', '02:00:5e:10:00:02']
+  const text = `firewall:\n  deny:\n${deny(tv, 'paused (sekisho resume)')}${deny(own, 'mine')}`
+  writeFileSync(join(folder, 'router.yaml'), text)
+  expect(await askAgent(path, { ask: 'paused' })).toEqual(['02:00:5e:10:00:0a'])
+})
+
 describe('what the command line says', () => {
   /** A command line that notes how it is called, and answers with `program`. */
   function fake(program: string): readonly string[] {

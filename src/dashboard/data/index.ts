@@ -41,6 +41,8 @@ export interface DataSettings {
   readonly addresses: readonly string[]
   /** The recorder's data. */
   readonly dataDirectory: string
+  /** Of the records: "site=…" in their paths. */
+  readonly site?: string
   /** The status files. */
   readonly runDirectory: string
   /** The MAC addresses of devices that are paused. */
@@ -83,7 +85,7 @@ class Data implements DashboardData {
     this.#options = options
     this.#router = { addresses, timezone }
     this.#asker = new Asker({
-      place: { data, site: DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS },
+      place: { data, site: settings.site ?? DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS },
     })
     this.#files = new StatusFiles(run, data)
     this.#host = new Host(askAgent)

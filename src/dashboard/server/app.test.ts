@@ -3,11 +3,14 @@ import { request } from 'node:https'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { hc } from 'hono/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cookieOf, dashboardBed } from '../../../tests/dashboard-bed.ts'
 import { fakeDashboardData } from '../../../tests/fake-dashboard-data.ts'
 import { AgentProblem } from '../../agent/requests/client.ts'
+import type { NamesReport } from '../api.ts'
 import { DataProblem } from '../data-problem.ts'
+import type { AppType } from './app.ts'
 import { newLink } from './links.ts'
 
 const PASSWORDS_WAIT = 60_000
@@ -78,6 +81,21 @@ describe('of the API', () => {
       404,
       { error: 'there was never a device 02:00', fix: 'look at the list' },
     ])
+  })
+
+  it('has a client that knows its types', async () => {
+    const client = hc<AppType>('https://gate.home.arpa', {
+      fetch: async (url: string | URL | Request) => {
+        const { pathname, search } = new URL(url instanceof Request ? url.url : url)
+        const { status, text } = await bed.ask({ path: pathname + search, cookie })
+        return new Response(text, { status })
+      },
+    })
+    const answer = await client.api.names.$get({ query: { text: 'example.org' } })
+    // What the page says it gets is what the server says that it sends.
+    const read: NamesReport = await answer.json()
+    expect(read).toEqual({ method: 'names' })
+    expect(asked.at(-1)).toMatchObject(['names', { text: 'example.org' }])
   })
 
   it('sends a file as it is made', async () => {

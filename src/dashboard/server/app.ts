@@ -19,6 +19,7 @@ import {
   SpanQuery,
 } from '../queries.ts'
 import type { DashboardSettings } from '../settings.ts'
+import { Attempts } from './attempts.ts'
 import { exportAnswers } from './export.ts'
 import { type Env, hostGuard, originGuard, refuse } from './guards.ts'
 import { knownHosts } from './known-hosts.ts'
@@ -39,11 +40,13 @@ export interface AppParts {
   /** The built pages. */
   readonly files: ReadonlyMap<string, StaticFile>
   readonly askAgent: (request: AgentRequest) => Promise<unknown>
+  readonly attempts?: Attempts
   readonly heartbeatMs?: LiveOptions['heartbeatMs']
 }
 
 /** The dashboard's HTTP application. Nothing but the pages' own files, /api/session and /api/sign-in is for strangers. */
-export function dashboardApp({ settings, data, sessions, files, askAgent, heartbeatMs }: AppParts) {
+export function dashboardApp(parts: AppParts) {
+  const { settings, data, sessions, files, askAgent, attempts = new Attempts(), heartbeatMs } = parts
   const hostOf = knownHosts(settings.names, settings.addresses)
   const live = liveAnswers({
     events: (signal) => data.live(signal),
@@ -56,7 +59,7 @@ export function dashboardApp({ settings, data, sessions, files, askAgent, heartb
   })
 
   const api = new Hono<Env>()
-    .route('/', signInRoutes(settings, sessions))
+    .route('/', signInRoutes(settings, sessions, attempts))
     .use(signedIn)
     .get('/now', async (c) => c.json(await data.now(ask(c))))
     .get('/devices', query(SpanQuery), async (c) => c.json(await data.devices(c.req.valid('query'), ask(c))))

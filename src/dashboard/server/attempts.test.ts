@@ -7,7 +7,7 @@ function attempts() {
   let now = 0
   return {
     it: new Attempts(() => now),
-    pass(ms: number) {
+    pass: (ms: number): void => {
       now += ms
     },
   }

@@ -31,6 +31,8 @@ export interface ServeOptions {
 export async function serve({ settings, fetch, lookMs = LOOK_MS }: ServeOptions): Promise<Served> {
   const { tlsDirectory, listen: listenAt } = settings
   let shown = await firstCertificate(tlsDirectory)
+  // What is no request to answer at all, such as one with an odd URL, is the client's mistake and said as such.
+  const answer = getRequestListener(fetch, { errorHandler: refused })
   const server = limited(
     createTlsServer(
       {
@@ -39,8 +41,7 @@ export async function serve({ settings, fetch, lookMs = LOOK_MS }: ServeOptions)
         handshakeTimeout: HANDSHAKE_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
       },
-      // What is no request to answer at all, such as one with an odd URL, is the client's mistake and said as such.
-      getRequestListener(fetch, { errorHandler: refused }),
+      (request, response) => void answer(request, response),
     ),
   )
   server.on('tlsClientError', (_, socket) => socket.destroy())

@@ -143,8 +143,12 @@ describe('who guesses', () => {
     expect(waits.length).toBe(7)
     for (const wait of waits) expect(Number(wait)).toBeGreaterThan(0)
     expect((await bed.signIn({ password: PASSWORD })).status).toBe(429)
+    bed.guessing.ms += 1000
+    expect((await bed.signIn({ password: PASSWORD })).status).toBe(429)
     // A link is no guess.
     expect((await bed.signIn({ link: await newLink(bed.stateDirectory) })).status).toBe(200)
+    bed.guessing.ms += 1000
+    expect((await bed.signIn({ password: PASSWORD })).status).toBe(200)
   })
 })
 

@@ -4,7 +4,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { z } from 'zod'
 import type { SessionReport } from '../api.ts'
 import type { DashboardSettings } from '../settings.ts'
-import { Attempts } from './attempts.ts'
+import type { Attempts } from './attempts.ts'
 import { type Env, refuse } from './guards.ts'
 import { takeLink } from './links.ts'
 import { oneAtATime } from './one-at-a-time.ts'
@@ -28,9 +28,8 @@ export function sessionCookie(c: Context): string | undefined {
 }
 
 /** Who one is, and how one becomes somebody. */
-export function signInRoutes(settings: DashboardSettings, sessions: Sessions) {
+export function signInRoutes(settings: DashboardSettings, sessions: Sessions, attempts: Attempts) {
   const { stateDirectory, hostname, timezone } = settings
-  const attempts = new Attempts()
   const judge = oneAtATime(MAX_JUDGED)
 
   async function report(signedIn: boolean): Promise<SessionReport> {

@@ -72,7 +72,9 @@ export const dashboard = defineModule({
   ],
   imageMade: [{ path: PAGES, sources: ['src/dashboard/app'] }],
   build(ctx) {
-    const { config, router, provided, dataPath } = ctx
+    const { config, router, provided } = ctx
+    const state = ctx.dataPath('state')
+    const tls = ctx.dataPath('tls')
     const networks = config.networks ?? mayManage(router)
     return {
       files: [{ path: 'dashboard.json', text: renderDashboardSettings(ctx, networks) }],
@@ -92,9 +94,9 @@ export const dashboard = defineModule({
           listens: [],
           mounts: [
             { kind: 'file', file: 'dashboard.json', target: SETTINGS },
-            { kind: 'data', volume: 'state', target: dataPath('state') },
+            { kind: 'data', volume: 'state', target: state },
             // The host agent's, to read. The authority's key, beside it, is for the agent alone.
-            asItIs(dataPath('tls')),
+            asItIs(tls),
             ...provided('records').flatMap(({ directory }) =>
               directory === undefined ? [] : [asItIs(directory)],
             ),

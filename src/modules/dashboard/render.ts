@@ -16,10 +16,9 @@ interface Config {
  * dashboard.json (src/dashboard/settings.ts reads it): JSON has no comments, so the notice is a key. `open` names the
  * networks that may open it.
  */
-export function renderDashboardSettings(
-  { config, router, provided, dataPath }: Context<Config>,
-  open: readonly string[],
-): string {
+export function renderDashboardSettings(ctx: Context<Config>, open: readonly string[]): string {
+  const { config, router, provided } = ctx
+  const [records] = provided('records')
   const { hostname, domain, timezone, networks } = router
   const settings = {
     notice: generatedHeader('dashboard', '').trim(),
@@ -31,11 +30,12 @@ export function renderDashboardSettings(
       name,
       prefixes: [prefix, ...[ula, global].flatMap((one) => (one ? [one.prefix] : []))],
     })),
-    dataDirectory: provided('records')[0]?.directory ?? '/none',
+    dataDirectory: records?.directory ?? '/none',
+    site: records?.site ?? hostname,
     runDirectory: PATHS.run,
     agentSocket: REQUEST_SOCKET,
-    tlsDirectory: dataPath('tls'),
-    stateDirectory: dataPath('state'),
+    tlsDirectory: ctx.dataPath('tls'),
+    stateDirectory: ctx.dataPath('state'),
     port: config.port,
     httpPort: config.http_port,
     listen: LISTEN,

@@ -56,6 +56,7 @@ export const en = {
   span: {
     label: 'Time range',
     since: { '1h': '1 hour', '24h': '24 hours', '7d': '7 days', '30d': '30 days', '1y': '1 year' },
+    short: { '1h': '1h', '24h': '24h', '7d': '7d', '30d': '30d', '1y': '1y' },
     own: 'Dates',
     from: 'From',
     to: 'To',

@@ -14,9 +14,9 @@ export function ClientFilter() {
   const devices = (value?.devices ?? []).map(({ id, name, macAddress }) => ({ id, name: name ?? macAddress }))
   const unknown = client !== '' && !devices.some(({ id }) => id === client)
   return (
-    <label class="select">
-      <span class="hidden">{t.value.list.device}</span>
+    <span class="select">
       <select
+        aria-label={t.value.list.device}
         value={client}
         onChange={(event) => navigate(withQuery({ client: event.currentTarget.value, cursor: undefined }))}
       >
@@ -30,6 +30,6 @@ export function ClientFilter() {
             </option>
           ))}
       </select>
-    </label>
+    </span>
   )
 }

@@ -4,6 +4,7 @@ import { navigate, place, withQuery } from '../location.ts'
 import { timezone } from '../session.ts'
 import { chosenSince, SINCES, spanOf } from '../span.ts'
 import { moment } from '../format.ts'
+import { isPhone } from './phone.ts'
 import { momentOf, wallClock } from '../wall-clock.ts'
 
 /** Which time the view is about: one up to now, or from one moment to another by the router's clock. */
@@ -21,8 +22,9 @@ export function SpanPicker({ byDefault }: { readonly byDefault: (typeof SINCES)[
             class="chip"
             href={withQuery({ since, from: undefined, to: undefined, cursor: undefined })}
             aria-current={since === chosen ? 'true' : undefined}
+            aria-label={texts.since[since]}
           >
-            {texts.since[since]}
+            {isPhone.value ? texts.short[since] : texts.since[since]}
           </a>
         ))}
       </nav>
