@@ -8,8 +8,8 @@ import { renameDevice } from './rename-device.ts'
 
 const TV = '02:00:5e:10:00:01'
 const PHONE = '02:00:5e:10:00:02'
-const PAUSE = { from: 'home', to: 'wan', source: TV, why: 'paused (sekisho resume)' }
-const LINE = `- { from: home, to: wan, source: "${TV}", why: paused (sekisho resume) }`
+const PAUSE = { from: 'home', to: 'wan', source: TV, why: 'paused until sekisho resume' }
+const LINE = `- { from: home, to: wan, source: "${TV}", why: paused until sekisho resume }`
 
 const BASE = `# ours
 version: 1
@@ -101,7 +101,7 @@ it('keeps what somebody wrote beside a pause', () => {
   // In lines of its own, by whoever likes those.
   const lines = paused.replace(
     LINE,
-    `- from: home\n      # the house\n      to: wan\n      source: "${TV.toUpperCase()}"\n      why: paused (sekisho resume)`,
+    `- from: home\n      # the house\n      to: wan\n      source: "${TV.toUpperCase()}"\n      why: paused until sekisho resume`,
   )
   expect(pausedIn(lines, TV)).toEqual(['home'])
   expect(commentsOf(resumeDevice(lines, TV) ?? '')).toEqual(commentsOf(lines))

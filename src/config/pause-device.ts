@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { addEntry, removeEntries } from './edit-yaml.ts'
 
 /** What tells our denials from those that somebody wrote by hand. */
-const WHY = 'paused (sekisho resume)'
+const WHY = 'paused until sekisho resume'
 
 /** The denial of a paused device: nothing to the Internet; the router and its own network stay, and its lease. */
 const Pause = z.strictObject({

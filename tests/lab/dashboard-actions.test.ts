@@ -142,7 +142,7 @@ describe('a device', () => {
     expect(await lab.laptop.execOk(['dig', '+short', 'gate.home.arpa', 'A'])).toBe('10.0.0.1\n')
     const text = await yaml()
     expect(text).toBe(
-      `${before}firewall:\n  deny:\n    - { from: home, to: wan, source: "${laptop.mac}", why: paused (sekisho resume) }\n`,
+      `${before}firewall:\n  deny:\n    - { from: home, to: wan, source: "${laptop.mac}", why: paused until sekisho resume }\n`,
     )
     expect(await act({ action: 'pause', macAddress: laptop.mac })).toMatchObject({
       ok: false,

@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
 import { DEVICES } from '../../src/lab/traffic/habits.ts'
 import { traffic } from '../../src/lab/traffic/traffic.ts'
 import { machineTraces } from './support/lab-traces.ts'
 import { baseline } from './support/router-yaml.ts'
+
+const SEKISHO = join(import.meta.dirname, '../../sekisho')
 
 let lab: Lab
 
@@ -41,8 +45,12 @@ test('a household lives once: each does something, the router knows all of it, a
   expect(await machineTraces()).toEqual(found[0])
 })
 
-test('what a run left that was killed goes at the next, and an end ends it', async () => {
+test('what a run that was killed left goes with the next, which ends when it is told', async () => {
   const found = await household()
+  const killed = spawn(SEKISHO, ['lab', 'traffic'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  for await (const chunk of killed.stdout) if (String(chunk).includes(' lives')) break
+  killed.kill('SIGKILL')
+  await expect.poll(household, { timeout: 10_000 }).not.toEqual(found)
   const stop = new AbortController()
   await traffic(lab, {
     once: false,

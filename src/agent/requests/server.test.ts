@@ -131,7 +131,7 @@ it('says who is paused in the generation in use', async () => {
   expect(await askAgent(path, { ask: 'paused' })).toEqual([])
   const deny = (mac: string, why: string) => `    - { from: home, to: wan, source: "${mac}", why: ${why} }\n`
   const [tv, own] = ['02:00:5e:10:00:0A', '02:00:5e:10:00:02']
-  const text = `firewall:\n  deny:\n${deny(tv, 'paused (sekisho resume)')}${deny(own, 'mine')}`
+  const text = `firewall:\n  deny:\n${deny(tv, 'paused until sekisho resume')}${deny(own, 'mine')}`
   writeFileSync(join(folder, 'router.yaml'), text)
   expect(await askAgent(path, { ask: 'paused' })).toEqual(['02:00:5e:10:00:0a'])
 })

@@ -1,6 +1,9 @@
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withFileLock } from '../../lib/file-lock.ts'
 import type { Host, Running } from '../host.ts'
 import type { Lab } from '../lab.ts'
+import { isAlive } from '../process-id.ts'
 import { plugDevices, unplugDevices } from './devices.ts'
 import { DEVICES, type DeviceName, nextDeed } from './habits.ts'
 import { Random } from './random.ts'
@@ -20,6 +23,13 @@ const LINE_MS = 5000
 
 /** Lets a household live in the lab until it is told to stop; what it plugged in is gone when this resolves. */
 export async function traffic(lab: Lab, { once, signal, say, seed = 1 }: TrafficOptions): Promise<void> {
+  const lock = join(lab.places.run, 'traffic.lock')
+  await withFileLock(lock, () => live(lab, { once, signal, say, seed }), {
+    onWait: () => say('waits for another traffic of this lab to end'),
+  })
+}
+
+async function live(lab: Lab, { once, signal, say, seed }: Required<TrafficOptions>): Promise<void> {
   say('plugs in a TV, a camera and a sensor')
   const running = new Set<Running>()
   signal.addEventListener('abort', () => {
@@ -40,7 +50,7 @@ export async function traffic(lab: Lab, { once, signal, say, seed = 1 }: Traffic
     await Promise.all(
       DEVICES.map(async (name, i) => {
         const random = new Random(seed * 1000 + i + 1)
-        while (!signal.aborted) {
+        while (!signal.aborted && isAlive(lab.state.root)) {
           const { says, argv, restSecs } = nextDeed(name, random)
           deeds += 1
           if (once || Date.now() >= lineAt) {
@@ -58,7 +68,7 @@ export async function traffic(lab: Lab, { once, signal, say, seed = 1 }: Traffic
       }),
     )
   } finally {
-    await unplugDevices(lab)
+    if (isAlive(lab.state.root)) await unplugDevices(lab)
   }
 }
 
