@@ -125,9 +125,9 @@ export const dashboard = defineModule({
       logs: [],
       data: [
         // Sessions and links are not worth a backup; who has the password keeps it.
-        { name: 'state', owner: '0:0', mode: 0o700, backup: ['password.json'] },
+        { name: 'state', owner: '0:0', mode: 0o700, backup: ['password.json'], secret: true },
         // Devices trust the authority, so it moves with the router. What it signs is made again.
-        { name: 'ca', owner: '0:0', mode: 0o700, backup: true },
+        { name: 'ca', owner: '0:0', mode: 0o700, backup: true, secret: true },
         { name: 'tls', owner: '0:0', mode: 0o700, backup: false },
       ],
       agentRequests: true,
