@@ -317,7 +317,12 @@ export interface LiveEvents {
 /** POST /api/actions, and what goes over the socket to the host's agent: changes to the router, typed. */
 export type Action =
   | { readonly action: 'rename'; readonly macAddress: string; readonly name: string }
-  | { readonly action: 'reserve'; readonly macAddress: string; readonly address: string; readonly name: string }
+  | {
+      readonly action: 'reserve'
+      readonly macAddress: string
+      readonly address: string
+      readonly name: string
+    }
   | { readonly action: 'pause'; readonly macAddress: string }
   | { readonly action: 'resume'; readonly macAddress: string }
 

@@ -18,9 +18,7 @@ const Text = z
   .max(253)
   .transform((text) => text.trim() || undefined)
   .optional()
-const Flag = z
-  .union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
-  .optional()
+const Flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]).optional()
 const Limit = z.coerce.number().int().min(1).max(MAX_LIMIT).default(50)
 const Cursor = z.string().max(200).optional()
 

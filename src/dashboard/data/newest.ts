@@ -31,7 +31,13 @@ const FACTOR = 4
 const TIES: Readonly<Record<KindName, readonly string[]>> = {
   dns: ['clientAddress', 'clientPort', 'messageId', 'queryName', 'queryType', 'responseTimeMicroseconds'],
   flows: ['flowId', 'sourceAddress', 'destinationAddress', 'octetDeltaCount'],
-  netflow: ['exporterAddress', 'sourceAddress', 'destinationAddress', 'sourceTransportPort', 'octetDeltaCount'],
+  netflow: [
+    'exporterAddress',
+    'sourceAddress',
+    'destinationAddress',
+    'sourceTransportPort',
+    'octetDeltaCount',
+  ],
   drops: ['sourceAddress', 'destinationAddress', 'sourceTransportPort', 'destinationTransportPort'],
   syslog: ['hostname', 'appName', 'procId', 'msg'],
   container: ['containerId', 'stream', 'log'],
@@ -49,7 +55,8 @@ export interface Cursor {
 
 export function parseCursor(text: string): Cursor {
   const match = /^(\d{1,17})\.(\d{1,20})$/.exec(text)
-  if (!match) throw new DataProblem(400, 'the cursor is none of ours', 'leave it out, and begin at the beginning')
+  if (!match)
+    throw new DataProblem(400, 'the cursor is none of ours', 'leave it out, and begin at the beginning')
   return { micros: BigInt(match[1] ?? 0), tie: BigInt(match[2] ?? 0) }
 }
 

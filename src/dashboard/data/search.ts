@@ -1,7 +1,7 @@
 import { type Answer, moment, number, rowsOf, text } from '../../recorder/ask/rows.ts'
 import { type Client, condition } from '../../recorder/query/filter.ts'
-import { summary } from '../../recorder/query/shown.ts'
 import type { Session } from '../../recorder/query/session.ts'
+import { summary } from '../../recorder/query/shown.ts'
 import { KINDS, type KindName } from '../../recorder/records/kinds.ts'
 import { identifier, literal } from '../../recorder/sql.ts'
 import type { DeviceRow, SearchHit, SearchReport } from '../api.ts'
@@ -11,7 +11,7 @@ import { cutLine, cutName } from './cut.ts'
 import { identitiesOf, type Known, withUsage } from './devices.ts'
 import { type HolderAt, holdersOf } from './holders.ts'
 import { after, orderColumns, parseCursor } from './newest.ts'
-import { partSql, partsOf, type Parts, seriesOf } from './parts.ts'
+import { type Parts, partSql, partsOf, seriesOf } from './parts.ts'
 
 /** Whose records are told one by one; of devices there are rows of their own. */
 const SEARCHED: readonly KindName[] = (Object.keys(KINDS) as KindName[]).filter((kind) => kind !== 'devices')
@@ -145,7 +145,9 @@ async function newestHits(
 /** The newest first; of the same time by kind. */
 function byPlace(a: Hit, b: Hit): number {
   return (
-    compare(b.micros, a.micros) || SEARCHED.indexOf(a.kind) - SEARCHED.indexOf(b.kind) || compare(b.tie, a.tie)
+    compare(b.micros, a.micros) ||
+    SEARCHED.indexOf(a.kind) - SEARCHED.indexOf(b.kind) ||
+    compare(b.tie, a.tie)
   )
 }
 
@@ -216,7 +218,8 @@ async function conditionsOf(
 ): Promise<Conditions> {
   const kinds = query.kind === undefined ? SEARCHED : SEARCHED.filter((kind) => kind === query.kind)
   const { text: wanted } = query
-  if (wanted === undefined) return new Map(query.kind === undefined ? [] : kinds.map((kind) => [kind, 'true']))
+  if (wanted === undefined)
+    return new Map(query.kind === undefined ? [] : kinds.map((kind) => [kind, 'true']))
   const address = addressFilter(wanted)
   // An address means the packets, a name or a MAC address the device.
   const client = address ? undefined : await clientOf(session, wanted, query)
@@ -259,7 +262,11 @@ function textIn(kind: KindName, wanted: string, columns: typeof NAMES): string[]
 }
 
 /** Devices whose name, maker or MAC address has the text, or that have the address now. */
-async function devicesNamed(session: Session, wanted: string | undefined, known: Known): Promise<DeviceRow[]> {
+async function devicesNamed(
+  session: Session,
+  wanted: string | undefined,
+  known: Known,
+): Promise<DeviceRow[]> {
   if (wanted === undefined) return []
   const text = wanted.toLowerCase()
   const mac = MAC_BEGINNING.test(text) ? text.replaceAll('-', ':') : undefined
