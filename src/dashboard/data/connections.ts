@@ -150,7 +150,7 @@ async function wholes(session: Session, rows: readonly Answer[], span: Span): Pr
 
 /** An id is used anew after a restart. */
 function keyOf({ flowId, startMs }: Answer): string {
-  return `${String(flowId)} ${String(startMs)}`
+  return `${text(flowId)} ${number(startMs)}`
 }
 
 /** SQL for the connections that are meant. */

@@ -10,7 +10,7 @@ import { addressFilter, clientOf, during, lineHas, nameHas, onDates } from './co
 import { cutLine, cutName } from './cut.ts'
 import { identitiesOf, type Known, withUsage } from './devices.ts'
 import { type HolderAt, holdersOf } from './holders.ts'
-import { after, orderColumns, parseCursor } from './newest.ts'
+import { after, type Cursor, cursorText, orderColumns, parseCursor, placeIn } from './newest.ts'
 import { type Parts, partSql, partsOf, seriesOf } from './parts.ts'
 
 /** Whose records are told one by one; of devices there are rows of their own. */
@@ -94,11 +94,9 @@ export async function searchPage(
   }
 }
 
-interface Hit {
+interface Hit extends Cursor {
   readonly kind: KindName
   readonly row: Answer
-  readonly micros: bigint
-  readonly tie: bigint
 }
 
 /** The newest of a kind, one more than is shown; only days that are known to have some are looked into. */
@@ -134,12 +132,7 @@ async function newestHits(
       ${cursor ? `AND ${afterPlace(cursor, kind)}` : ''}
       ORDER BY micros DESC, tie DESC LIMIT ${wanted}`,
   )
-  return rows.map((row) => ({
-    kind,
-    row,
-    micros: BigInt(String(row.micros)),
-    tie: BigInt(String(row.tie)),
-  }))
+  return rows.map((row) => ({ kind, row, ...placeIn(row) }))
 }
 
 /** The newest first; of the same time by kind. */
@@ -156,14 +149,12 @@ function compare(a: bigint, b: bigint): number {
 }
 
 /** A place among hits of all kinds. */
-interface Place {
-  readonly micros: bigint
-  readonly tie: bigint
+interface Place extends Cursor {
   readonly kind: number
 }
 
 function placeOf({ micros, tie, kind }: Hit): string {
-  return `${micros}.${tie}.${SEARCHED.indexOf(kind)}`
+  return `${cursorText({ micros, tie })}.${SEARCHED.indexOf(kind)}`
 }
 
 function parsePlace(text: string): Place {
