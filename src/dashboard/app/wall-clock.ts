@@ -21,7 +21,8 @@ export function momentOf(text: string, timeZone: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/.test(text)) return undefined
   const asUtc = Date.parse(`${text}Z`)
   if (Number.isNaN(asUtc)) return undefined
-  const offset = (ms: number): number => Date.parse(`${wallClock(ms, timeZone)}Z`) - Math.floor(ms / 60_000) * 60_000
+  const offset = (ms: number): number =>
+    Date.parse(`${wallClock(ms, timeZone)}Z`) - Math.floor(ms / 60_000) * 60_000
   // The offset at the time as if in UTC is nearly always the one; near a change of the clocks it is looked at again.
   const first = asUtc - offset(asUtc)
   return asUtc - offset(first)

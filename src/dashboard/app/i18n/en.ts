@@ -43,7 +43,7 @@ export const en = {
     help: 'These keys',
     pause: 'Pause or resume live updates',
     goTo: (page: string) => `Go to ${page}`,
-    then: 'then',
+    followedBy: 'then',
   },
   problem: {
     title: 'This could not be loaded',
@@ -245,7 +245,8 @@ export const en = {
     label: 'Search everything',
     placeholder: 'A name, an address, a device, words of a log line',
     start: 'Search everything that was recorded',
-    startHint: 'Names asked for, connections, log lines, leases, dropped packets; from seconds to years back.',
+    startHint:
+      'Names asked for, connections, log lines, leases, dropped packets; from seconds to years back.',
     tries: 'For instance',
     found: (count: number) => n(count, 'record'),
     kinds: 'Kind',
@@ -262,7 +263,8 @@ export const en = {
       devices: 'Addresses',
     },
     chart: 'When it was found',
-    chartHelp: 'Drag to zoom. With the keyboard: arrows move, Shift and arrows select, Enter zooms, minus zooms out.',
+    chartHelp:
+      'Drag to zoom. With the keyboard: arrows move, Shift and arrows select, Enter zooms, minus zooms out.',
     bar: (when: string, count: number) => `${when}: ${n(count, 'record')}`,
     selected: (from: string, to: string) => `From ${from} to ${to}`,
     zoomIn: 'Zoom in',
@@ -282,7 +284,13 @@ export const en = {
     service: 'Service',
     module: 'Module',
     state: 'State',
-    states: { healthy: 'healthy', starting: 'starting', unhealthy: 'unhealthy', running: 'running', exited: 'stopped' },
+    states: {
+      healthy: 'healthy',
+      starting: 'starting',
+      unhealthy: 'unhealthy',
+      running: 'running',
+      exited: 'stopped',
+    },
     image: 'Image',
     source: 'Source',
     received: 'Received',
@@ -328,7 +336,8 @@ export const en = {
     log: 'Not yet archived',
     lost: 'Lost rows',
     bucket: 'Bucket',
-    noBucket: 'The archive is on this disk only. Set modules.recorder.archive in router.yaml to copy it to a bucket.',
+    noBucket:
+      'The archive is on this disk only. Set modules.recorder.archive in router.yaml to copy it to a bucket.',
     waiting: (count: number) => `${n(count, 'file')} waiting`,
     dropped: (count: number) => `${n(count, 'file')} given up`,
     allSent: 'Everything was sent.',
@@ -351,7 +360,8 @@ export const en = {
     hide: 'Hide',
     go: 'Sign in',
     going: 'Signing in…',
-    noPassword: 'No password is set yet. Run sekisho dashboard password on the router, or open the link that sekisho dashboard link prints.',
+    noPassword:
+      'No password is set yet. Run sekisho dashboard password on the router, or open the link that sekisho dashboard link prints.',
     forgot: 'Forgot it? sekisho dashboard link on the router prints a link that signs you in once.',
     byLink: 'Signing in by the link…',
     linkFailed: 'The link did not work.',

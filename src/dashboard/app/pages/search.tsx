@@ -23,7 +23,17 @@ import { zoomTo } from '../parts/zoom-to.ts'
 import { type ListQuery, reads } from '../reads.ts'
 import { useRead } from '../use-read.ts'
 
-const KINDS = ['dns', 'flows', 'drops', 'dhcp', 'container', 'syslog', 'events', 'netflow', 'devices'] as const
+const KINDS = [
+  'dns',
+  'flows',
+  'drops',
+  'dhcp',
+  'container',
+  'syslog',
+  'events',
+  'netflow',
+  'devices',
+] as const
 
 const EXAMPLES = ['www.example.org', '203.0.113.0/24', 'laptop', 'SERVFAIL'] as const
 
@@ -219,7 +229,8 @@ function Kind({ kind }: { readonly kind: SearchHit['kind'] }) {
 function HitText({ hit, words }: { readonly hit: SearchHit; readonly words: string }) {
   return (
     <span class="hit">
-      <Marked text={hit.text} words={words} /> {hit.detail !== undefined && <Told class="note" text={hit.detail} />}
+      <Marked text={hit.text} words={words} />{' '}
+      {hit.detail !== undefined && <Told class="note" text={hit.detail} />}
     </span>
   )
 }

@@ -1,10 +1,9 @@
+import { printable } from '../../../lib/printable.ts'
 import { t } from '../i18n/messages.ts'
-import { place, withQuery } from '../location.ts'
+import { navigate, place, withQuery } from '../location.ts'
 import { reads } from '../reads.ts'
 import { spanOf } from '../span.ts'
 import { useRead } from '../use-read.ts'
-import { navigate } from '../location.ts'
-import { printable } from '../../../lib/printable.ts'
 
 /** Of which device a list is. */
 export function ClientFilter() {

@@ -44,7 +44,6 @@ export function ServiceLines({ service }: { readonly service: string }) {
             // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys
             <ol class="lines" aria-label={texts.linesOf(service)} tabIndex={0}>
               {hits.map((hit, i) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: a service may say the same twice in a millisecond
                 <li key={`${hit.timeMs} ${i}`}>
                   <span class="note">
                     <When ms={hit.timeMs} />
