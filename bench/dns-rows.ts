@@ -28,8 +28,9 @@ interface Answer {
 
 export interface DnsRowsOptions {
   readonly rows: number
-  /** Spread over this many days, which end with 2026-11-23. */
+  /** Spread over this many days, which end with 2026-11-23, or with the day that begins at `lastDay` (milliseconds). */
   readonly days: number
+  readonly lastDay?: number
   readonly seed?: number
 }
 
@@ -57,7 +58,7 @@ const WORDS = [
 const SUFFIXES = ['com', 'com', 'com', 'net', 'net', 'org', 'jp', 'co.jp', 'ne.jp', 'io', 'example']
 
 /** Rows in the order of time, as the recorder gets them. */
-export function* dnsRows({ rows, days, seed = 1 }: DnsRowsOptions): Generator<DnsRow> {
+export function* dnsRows({ rows, days, lastDay = LAST_DAY, seed = 1 }: DnsRowsOptions): Generator<DnsRow> {
   const random = generator(seed)
   const names = Array.from({ length: NAMES }, (_, rank) => makeName(random, rank))
   const pick = zipf(names.length, 0.95, random)
@@ -69,7 +70,7 @@ export function* dnsRows({ rows, days, seed = 1 }: DnsRowsOptions): Generator<Dn
   let made = 0
   let due = 0
   for (let slot = 0; slot < slots && made < rows; slot++) {
-    const start = LAST_DAY - (days - 1) * DAY_MS + slot * 3_600_000
+    const start = lastDay - (days - 1) * DAY_MS + slot * 3_600_000
     due += (rows * (HOURS[slot % HOURS.length] ?? 1)) / weight
     const count = (slot === slots - 1 ? rows : Math.round(due)) - made
     const step = 3_600_000_000 / Math.max(1, count)

@@ -1,17 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { link, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Engine } from '../src/recorder/archive/engine.ts'
-import { mergeFiles } from '../src/recorder/archive/merge.ts'
-import { DAY, SLICE, writeParquet } from '../src/recorder/archive/parquet.ts'
-import { archiveDirectory, dayName, partitionPath, walDirectory } from '../src/recorder/layout.ts'
+import { archiveDirectory, dayName, walDirectory } from '../src/recorder/layout.ts'
 import { Session } from '../src/recorder/query/session.ts'
-import { KINDS, type KindName } from '../src/recorder/records/kinds.ts'
-import { identifier, literal } from '../src/recorder/sql.ts'
+import type { KindName } from '../src/recorder/records/kinds.ts'
+import { literal } from '../src/recorder/sql.ts'
+import { archiveDay } from './archive-day.ts'
 import { dnsRows } from './dns-rows.ts'
 import { print, type Row } from './table.ts'
 
@@ -161,15 +160,7 @@ async function store(
   path: string,
   rows: number,
 ): Promise<void> {
-  const folder = join(archiveDirectory(data), partitionPath({ site: 'home', kind, date }))
-  await mkdir(folder, { recursive: true })
-  const columns = Object.entries(KINDS[kind].columns)
-  const types = columns.map(([name, type]) => `${identifier(name)}: ${literal(type)}`).join(', ')
-  const unsorted = `${path}.parquet`
-  const query = `SELECT * FROM read_json(${literal(path)}, format = 'newline_delimited', columns = {${types}})`
-  await writeParquet(engine, query, unsorted, { rows, bytes: (await stat(path)).size }, SLICE)
-  await mergeFiles(engine, kind, [unsorted], join(folder, dayName(1)), DAY)
-  await rm(unsorted)
+  await archiveDay(engine, data, { kind, date }, path, rows)
   await once(spawn('gzip', ['-6', path], { stdio: 'inherit' }), 'close')
 }
 

@@ -118,6 +118,7 @@ const Output = z.strictObject({
       backup: z.union([z.boolean(), z.array(Inside).min(1)]),
     }),
   ),
+  agentRequests: z.boolean().optional(),
   checks: z.array(z.strictObject({ service: z.string(), command: Words.min(1), why: z.string() })).optional(),
 })
 

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Issue } from '../../config/issue.ts'
 import { Port } from '../../config/schema.ts'
-import type { Network, Router } from '../../router/model.ts'
+import type { Router } from '../../router/model.ts'
 import { defineModule } from '../../router/module.ts'
+import { addressesIn } from '../../router/own-addresses.ts'
 import { metricsMounts } from '../../router/render/metrics-settings.ts'
 import { renderPrometheusSettings } from './render.ts'
 
@@ -36,7 +37,7 @@ export const prometheus = defineModule({
     const { config, router, provided } = ctx
     const { port, networks: names } = config
     const networks = router.networks.filter(({ name }) => names.includes(name))
-    const addresses = [LOOPBACK, ...networks.flatMap(addressesOf)]
+    const addresses = [LOOPBACK, ...networks.flatMap(addressesIn)]
     return {
       files: [{ path: 'prometheus.json', text: renderPrometheusSettings(ctx, addresses) }],
       services: [
@@ -89,8 +90,4 @@ function networkIssue(name: string, i: number, router: Router): Issue[] {
       fix: `run Prometheus in another network, or add ssh to router_access of ${name}`,
     },
   ]
-}
-
-function addressesOf({ address, ula }: Network): string[] {
-  return [address, ...(ula ? [ula.address] : [])]
 }

@@ -7,12 +7,27 @@ export interface Limits {
   readonly memoryBytes: number
   /** What may go to disk when memory does not do. */
   readonly temporaryBytes: number
+  /** As many as there are processors without it. */
+  readonly threads?: number
+  /**
+   * For a process that stays, and shall stay small: nothing of the files is kept between statements (the kernel does
+   * that), and memory is given back.
+   */
+  readonly small?: boolean
 }
 
 export const DEFAULT_LIMITS: Limits = {
   timeoutMs: 60_000,
   memoryBytes: 512 * 1024 * 1024,
   temporaryBytes: 2 * 1024 * 1024 * 1024,
+}
+
+const SMALL = {
+  enable_external_file_cache: 'false',
+  // The order of rows is that of ORDER BY, or none.
+  preserve_insertion_order: 'false',
+  allocator_flush_threshold: literal('4MiB'),
+  allocator_bulk_deallocation_flush_threshold: literal('4MiB'),
 }
 
 /**
@@ -39,12 +54,14 @@ export class Database {
     const instance = await starting
     const connection = await instance.connect()
     const settings = {
+      ...(limits.threads !== undefined && { threads: String(limits.threads) }),
+      ...(limits.small && SMALL),
       memory_limit: literal(bytes(limits.memoryBytes)),
       temp_directory: literal(temporary),
       max_temp_directory_size: literal(bytes(limits.temporaryBytes)),
       allowed_directories: list(directories),
       enable_external_access: 'false',
-      parquet_metadata_cache: 'true',
+      parquet_metadata_cache: String(limits.small !== true),
       TimeZone: literal('UTC'),
       // The last: nothing can be set after it.
       lock_configuration: 'true',

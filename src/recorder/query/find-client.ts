@@ -33,7 +33,19 @@ export async function findClient(session: Session, text: string): Promise<Client
   const holdings = rows.map(
     ([at, from, to]): Holding => ({ address: at as string, fromMs: Number(from), toMs: Number(to) }),
   )
-  return { holdings, macs }
+  return { holdings: joined(holdings), macs }
+}
+
+/** Each day a new interval begins: those that go on where another ended become one. In the order of address and time. */
+function joined(holdings: readonly Holding[]): Holding[] {
+  const whole: Holding[] = []
+  for (const holding of holdings) {
+    const last = whole.at(-1)
+    if (last?.address === holding.address && holding.fromMs <= last.toMs + 1)
+      whole[whole.length - 1] = { ...last, toMs: Math.max(last.toMs, holding.toMs) }
+    else whole.push(holding)
+  }
+  return whole
 }
 
 /** The last that a timestamp of DuckDB can be, roughly. */
@@ -53,5 +65,5 @@ function holderOf(address: string): string {
 
 function holdingsOf(macs: readonly string[]): string {
   return `SELECT address, epoch_ms("from"), epoch_ms("to") - 1 FROM (${spansSql('SELECT * FROM devices')})
-    WHERE macAddress IN (${macs.map(literal).join(', ')})`
+    WHERE macAddress IN (${macs.map(literal).join(', ')}) ORDER BY address, "from"`
 }

@@ -7,6 +7,8 @@ import type { LineFile } from './segments.ts'
 /** What a query reads of one kind. */
 export interface Sources {
   readonly archive: readonly ArchiveFile[]
+  /** Other files of the archive, whose records are read from one that has columns for the partitions too. */
+  readonly compacted?: { readonly files: readonly ArchiveFile[]; readonly path: string }
   readonly lines: readonly LineFile[]
   /** All files of the archive have all columns of the kind: then they can be read without looking into each one first. */
   readonly uniform: boolean
@@ -24,7 +26,10 @@ const MIN_OBJECT_BYTES = 1024 * 1024
  * SQL for all records of a kind: its columns, then site and date. What a file has no column for, since an older release
  * wrote it, is null.
  */
-export function relation(kind: KindName, { archive, lines, uniform, site, retentionDays }: Sources): string {
+export function relation(
+  kind: KindName,
+  { archive, compacted, lines, uniform, site, retentionDays }: Sources,
+): string {
   const names = [...Object.keys(KINDS[kind].columns), ...Object.keys(PARTITION_COLUMNS)]
   const columns = names.map(identifier).join(', ')
   const parts: string[] = []
@@ -36,8 +41,10 @@ export function relation(kind: KindName, { archive, lines, uniform, site, retent
         : `SELECT ${columns} FROM (SELECT ${typedNulls(kind)} WHERE false UNION ALL BY NAME SELECT * FROM read_parquet(${files}, union_by_name = true))`,
     )
   }
+  if (compacted !== undefined)
+    parts.push(`SELECT ${columns} FROM read_parquet(${literal(compacted.path)}, hive_partitioning = false)`)
   for (const file of lines) {
-    const converted = convertedDates(file, archive, site).map((date) => `DATE ${literal(date)}`)
+    const converted = convertedDates(file, [...archive, ...(compacted?.files ?? [])], site).map((date) => `DATE ${literal(date)}`)
     const except = converted.length > 0 ? ` AND date NOT IN (${converted.join(', ')})` : ''
     const filed = filedDate({ takenMs: file.takenMs, retentionDays })
     parts.push(
@@ -59,8 +66,9 @@ function typedNulls(kind: KindName): string {
     .join(', ')
 }
 
-/** A value that does not fit its column is null here, as it is after the conversion. */
-function readLines({ kind, path, longest }: LineFile): string {
+/** SQL for the records in lines. A value that does not fit its column is null here, as it is after the conversion. */
+export function readLines({ kind, path, longest, parquet }: LineFile): string {
+  if (parquet !== undefined) return `read_parquet(${literal(parquet)}, hive_partitioning = false)`
   const columns = Object.entries(KINDS[kind].columns)
   const types = columns.map(([name, type]) => `${identifier(name)}: ${literal(type)}`).join(', ')
   const select = columns.map(([name, type]) =>

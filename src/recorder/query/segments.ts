@@ -14,6 +14,8 @@ export interface LineFile {
   readonly path: string
   /** Of the longest line, in bytes. */
   readonly longest: number
+  /** The same records as Parquet, which is read in its place. */
+  readonly parquet?: string
 }
 
 /** Milliseconds since 1970, inclusive; records outside need not be read. */
@@ -62,10 +64,13 @@ export class Unconverted {
     const sequences = segmentSequences(this.#data)
     for (const [sequence, segment] of this.#segments) if (!sequences.includes(sequence)) this.#forget(segment)
     for (const sequence of sequences) await this.#readSegment(sequence, kinds)
+    return this.files().filter(({ kind }) => asked.has(kind))
+  }
+
+  /** All files that there are now. */
+  files(): LineFile[] {
     return [...this.#segments.values()].flatMap(({ sequence, takenMs, files }) =>
-      [...files].flatMap(([kind, { path, longest }]) =>
-        asked.has(kind) ? [{ kind, sequence, takenMs, path, longest }] : [],
-      ),
+      [...files].map(([kind, { path, longest }]) => ({ kind, sequence, takenMs, path, longest })),
     )
   }
 

@@ -3,7 +3,9 @@ import { archiveDirectory } from '../layout.ts'
 import { KINDS, type KindName } from '../records/kinds.ts'
 import { identifier, list } from '../sql.ts'
 import { type ArchiveFile, archiveFiles, type DateRange } from './archive-files.ts'
+import { type Compacted, compactedPath, compactSql, finishedDays, forget, keyOf } from './compact-devices.ts'
 import { Database, DEFAULT_LIMITS, type Limits } from './database.ts'
+import { LineParquet } from './line-parquet.ts'
 import type { Place } from './place.ts'
 import { QueryProblem } from './problem.ts'
 import { relation, type Sources } from './relation.ts'
@@ -25,6 +27,18 @@ export interface SessionOptions {
   readonly cache?: { readonly directory: string; readonly maxBytes: number }
   /** Called before days are fetched from the bucket. */
   readonly onFetch?: (days: number, bytes: number) => void
+  /**
+   * For one that stays open: what is read again and again is brought into a form that costs less (line-parquet.ts,
+   * compact-devices.ts), and what is in the bucket only is left out.
+   */
+  readonly lasting?: boolean
+}
+
+/** What the statements that follow are about, until the next one. */
+export interface Scope {
+  readonly dates?: DateRange
+  /** Ends them. */
+  readonly signal?: AbortSignal
 }
 
 const CACHE = { directory: '/var/cache/sekisho/records', maxBytes: 2 ** 30 }
@@ -48,12 +62,26 @@ export class Session {
   readonly #views = new Map<string, string>()
   /** The first and last file of a kind → whether it, and so all between, have all columns. */
   readonly #uniform = new Map<string, boolean>()
+  readonly #lineParquet: LineParquet | undefined
+  #compacted: Compacted | undefined
+  #compactions = 0
+  #scope: Scope
+  /** Within a scope all statements see the same: kind → what was read of it. */
+  #seen: Map<KindName, Sources> | undefined
 
-  private constructor(place: Place, options: SessionOptions, temporary: TempDirectory, database: Database) {
+  private constructor(
+    place: Place,
+    options: SessionOptions,
+    temporary: TempDirectory,
+    database: Database,
+    lineParquet?: LineParquet,
+  ) {
     this.#place = place
     this.#options = options
     this.#temporary = temporary
     this.#database = database
+    this.#lineParquet = lineParquet
+    this.#scope = options
     this.#unconverted = new Unconverted(place.data, temporary.path, options.window)
   }
 
@@ -70,10 +98,30 @@ export class Session {
         options.limits ?? DEFAULT_LIMITS,
       )
       options.signal?.addEventListener('abort', () => database.interrupt())
-      return new Session(place, options, temporary, database)
+      const lineParquet = options.lasting ? await LineParquet.open(temporary.path) : undefined
+      return new Session(place, options, temporary, database, lineParquet)
     } catch (error) {
       temporary.remove()
       throw error
+    }
+  }
+
+  /**
+   * Runs work whose statements are about these days, all see the same state of the records, and end with the signal. One
+   * at a time.
+   */
+  async within<T>(scope: Scope, work: () => Promise<T>): Promise<T> {
+    const before = this.#scope
+    const interrupt = (): void => this.#database.interrupt()
+    this.#scope = scope
+    this.#seen = new Map()
+    scope.signal?.addEventListener('abort', interrupt)
+    try {
+      return await work()
+    } finally {
+      scope.signal?.removeEventListener('abort', interrupt)
+      this.#scope = before
+      this.#seen = undefined
     }
   }
 
@@ -113,6 +161,7 @@ export class Session {
 
   close(): void {
     this.#database.close()
+    this.#lineParquet?.close()
     this.#temporary.remove()
   }
 
@@ -125,14 +174,16 @@ export class Session {
     for (let attempt = 1; ; attempt++) {
       let taken = false
       try {
+        this.#scope.signal?.throwIfAborted()
         await this.#refresh(views, device)
-        this.#options.signal?.throwIfAborted()
+        this.#scope.signal?.throwIfAborted()
         return await this.#database.run(sql, (result) => {
           taken = true
           return take(result)
         })
       } catch (error) {
         if (!isGone(error) || taken || attempt === ATTEMPTS) throw explain(error, views)
+        this.#seen?.clear()
       }
     }
   }
@@ -140,20 +191,13 @@ export class Session {
   /** Makes the views anew over what is there now. */
   async #refresh(views: readonly string[], device: boolean): Promise<void> {
     const kinds = new Set(views.flatMap((view) => kindsOf(view, device)))
-    if (kinds.size === 0) return
-    // The log first: what is converted meanwhile is found in the archive then.
-    const lines = await this.#unconverted.read(kinds)
-    const archive = await this.#archive(kinds)
-    const sources = new Map<KindName, Sources>()
-    for (const kind of kinds) {
-      const files = archive.filter((file) => file.kind === kind)
-      sources.set(kind, {
-        archive: files,
-        lines: lines.filter((file) => file.kind === kind),
-        uniform: await this.#isUniform(kind, files),
-        site: this.#place.site,
-        retentionDays: this.#place.retentionDays,
-      })
+    const unseen = new Set([...kinds].filter((kind) => !this.#seen?.has(kind)))
+    const sources = new Map(this.#seen)
+    if (unseen.size > 0) {
+      for (const [kind, source] of await this.#sources(unseen)) {
+        sources.set(kind, source)
+        this.#seen?.set(kind, source)
+      }
     }
     for (const view of views)
       await this.#show(
@@ -162,11 +206,55 @@ export class Session {
       )
   }
 
+  async #sources(kinds: ReadonlySet<KindName>): Promise<Map<KindName, Sources>> {
+    const { site, retentionDays } = this.#place
+    // The log first: what is converted meanwhile is found in the archive then.
+    const lines = await this.#lines(kinds)
+    const archive = await this.#archive(kinds)
+    const sources = new Map<KindName, Sources>()
+    for (const kind of kinds) {
+      const files = archive.filter((file) => file.kind === kind)
+      const source: Sources = {
+        archive: files,
+        lines: lines.filter((file) => file.kind === kind),
+        uniform: await this.#isUniform(kind, files),
+        site,
+        retentionDays,
+      }
+      sources.set(kind, kind === 'devices' && this.#options.lasting ? await this.#compact(source) : source)
+    }
+    return sources
+  }
+
+  async #lines(kinds: ReadonlySet<KindName>): Promise<LineFile[]> {
+    const lines = await this.#unconverted.read(kinds)
+    if (!this.#lineParquet) return lines
+    this.#lineParquet.keep(this.#unconverted.files())
+    return this.#lineParquet.convert(lines)
+  }
+
+  /** The finished days of the devices in one file, which is made anew when there is another day. */
+  async #compact(source: Sources): Promise<Sources> {
+    const [days, rest] = finishedDays(source.archive)
+    if (days.length === 0) return source
+    const key = keyOf(days)
+    if (this.#compacted?.key !== key) {
+      this.#compactions += 1
+      const path = compactedPath(this.directory, this.#compactions)
+      const devices = relation('devices', { ...source, archive: days, lines: [] })
+      await this.#database.rows(compactSql(devices, path))
+      forget(this.#compacted)
+      this.#compacted = { key, path }
+    }
+    return { ...source, archive: rest, compacted: { files: days, path: this.#compacted.path } }
+  }
+
   async #archive(kinds: ReadonlySet<KindName>): Promise<ArchiveFile[]> {
     const { data, s3 } = this.#place
-    const { dates = {}, cache = CACHE, onFetch } = this.#options
+    const { cache = CACHE, onFetch, lasting } = this.#options
+    const { dates = {} } = this.#scope
     const local = archiveFiles(data, kinds, dates)
-    if (!s3) return local
+    if (!s3 || lasting) return local
     const { RemoteDays } = await import('./remote-days.ts')
     const remote = new RemoteDays({ data, s3, ...cache, ...(onFetch && { onFetch }) })
     return remote.complete(local, kinds, dates)

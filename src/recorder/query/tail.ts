@@ -40,6 +40,16 @@ export class Tail {
     }
   }
 
+  /** Leaves out all that is there now. */
+  async skipAll(): Promise<void> {
+    for (const segment of this.#open.values())
+      for await (const frame of readFrames(`/proc/self/fd/${segment.fd}`, {
+        from: segment.end,
+        transient: true,
+      }))
+        segment.end = frame.end
+  }
+
   /** What came since the last call, in a file in `directory`; undefined when nothing did. */
   async read(directory: string): Promise<LineFile | undefined> {
     const { lines, takenMs } = await this.lines()

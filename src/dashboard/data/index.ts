@@ -1,0 +1,412 @@
+import type {
+  Alert,
+  ArchiveReport,
+  ChangesReport,
+  DevicePage,
+  DevicesReport,
+  NowReport,
+  ServicesReport,
+  Span,
+  TextReport,
+} from '../api.ts'
+import type { AskOptions, DashboardData, LiveEvent } from '../dashboard-data.ts'
+import type {
+  ConnectionsQuery,
+  ExportFormat,
+  ExportKind,
+  ExportQueries,
+  NamesQuery,
+  QuestionsQuery,
+  SearchQuery,
+} from '../queries.ts'
+import { ArchiveLook } from './archive.ts'
+import { Asker, type Times, type Work } from './asker.ts'
+import { connectionsOf } from './connections.ts'
+import { deviceId, deviceOf } from './device.ts'
+import { devicesOf, type Known, liveOf, withUsage } from './devices.ts'
+import { exported } from './export.ts'
+import { type AskAgent, Host, type HostCost, type HostStatus, unlessLate } from './host.ts'
+import { Live } from './live.ts'
+import { DAY, NEW_AFTER, newNamesOf, recentOf } from './now.ts'
+import { namesOf, questionsOf, type Router } from './questions.ts'
+import { findAll, searchPage } from './search.ts'
+import { Shared } from './shared.ts'
+import { StatusFiles } from './status-files.ts'
+
+/** Of dashboard.json, what the data needs. */
+export interface DataSettings {
+  readonly hostname: string
+  readonly timezone: string
+  /** The router's addresses. */
+  readonly addresses: readonly string[]
+  /** The recorder's data. */
+  readonly dataDirectory: string
+  /** Of the records: "site=…" in their paths. */
+  readonly site?: string
+  /** The status files. */
+  readonly runDirectory: string
+  /** The MAC addresses of devices that are paused. */
+  readonly paused?: readonly string[]
+}
+
+export interface DataOptions {
+  readonly settings: DataSettings
+  readonly askAgent: AskAgent
+  /** The release that runs, as `sekisho --version` says it. */
+  readonly release?: string
+}
+
+const DEFAULT_SITE = 'home'
+const DEFAULT_RETENTION_DAYS = 3650
+const EXPORT_PAGE = 500
+/** What a page can be a little late with, in milliseconds: it costs a command of the host. */
+const STATUS_KEPT_MS = 20_000
+const COST_KEPT_MS = 10 * 60_000
+const NAMES_KEPT_MS = 5 * 60_000
+
+/** The answers behind the pages, from the recorder's archive and log, status files and the host. */
+export function openData(options: DataOptions): Promise<DashboardData> {
+  return Promise.resolve(new Data(options))
+}
+
+class Data implements DashboardData {
+  readonly #options: DataOptions
+  readonly #router: Router
+  readonly #asker: Asker
+  readonly #shared = new Shared()
+  readonly #files: StatusFiles
+  readonly #host: Host
+  readonly #archive: ArchiveLook
+  readonly #live: Live
+
+  constructor(options: DataOptions) {
+    const { settings, askAgent } = options
+    const { dataDirectory: data, runDirectory: run, addresses, timezone } = settings
+    this.#options = options
+    this.#router = { addresses, timezone }
+    this.#asker = new Asker({
+      place: { data, site: settings.site ?? DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS },
+    })
+    this.#files = new StatusFiles(run, data)
+    this.#host = new Host(askAgent)
+    this.#archive = new ArchiveLook(data)
+    this.#live = new Live({
+      data,
+      own: addresses,
+      devices: () => this.#files.devices(),
+      wan: async () => wanOf(await this.#files.agent()),
+      connections: () => this.#host.connections(),
+    })
+  }
+
+  async now({ signal }: AskOptions = {}): Promise<NowReport> {
+    return this.#shared.get('now', signal, (ended) => this.#now(ended))
+  }
+
+  async devices(span: Span, { signal }: AskOptions = {}): Promise<DevicesReport> {
+    return this.#answer('devices', span, signal, async (session) => ({
+      devices: await devicesOf(session, await this.#known(), span),
+    }))
+  }
+
+  async device(id: string, span: Span, { signal }: AskOptions = {}): Promise<DevicePage> {
+    const mac = deviceId(id)
+    const [found, leases, open] = await Promise.all([
+      this.#answer(`device ${mac}`, span, signal, async (session) =>
+        deviceOf(session, await this.#known(), mac, span),
+      ),
+      unlessLate(this.#host.leases()),
+      unlessLate(this.#host.connections()),
+    ])
+    const lease = leases?.find((one) => one.mac === mac)
+    const expiresMs = Date.parse(lease?.ends ?? '')
+    return {
+      ...found,
+      ...(lease && {
+        lease: {
+          address: lease.address,
+          ...(Number.isFinite(expiresMs) && { expiresMs }),
+          reserved: lease.reserved,
+        },
+      }),
+      open: (open ?? []).filter(({ deviceId: of }) => of === mac).slice(0, MOST_OPEN),
+    }
+  }
+
+  names(query: NamesQuery, { signal }: AskOptions = {}) {
+    return this.#answer('names', query, signal, (session) => namesOf(session, query, this.#router))
+  }
+
+  questions(query: QuestionsQuery, { signal }: AskOptions = {}) {
+    return this.#answer('questions', query, signal, (session) => questionsOf(session, query, this.#router))
+  }
+
+  connections(query: ConnectionsQuery, { signal }: AskOptions = {}) {
+    return this.#answer('connections', query, signal, (session) => connectionsOf(session, query))
+  }
+
+  async search(query: SearchQuery, { signal }: AskOptions = {}) {
+    // Pages of the same search are counted once.
+    const { limit: _, cursor: __, ...counted } = query
+    const found = await this.#answer('found', counted, signal, async (session) =>
+      findAll(session, counted, await this.#known(), this.#router.timezone),
+    )
+    return this.#answer('search', query, signal, (session) => searchPage(session, query, found))
+  }
+
+  async archive({ signal }: AskOptions = {}): Promise<ArchiveReport> {
+    const [kept, recorder, cost] = await Promise.all([
+      this.#answer('archive', {}, signal, (session) => this.#archive.kept(session, Date.now())),
+      this.#files.recorder(),
+      unlessLate(this.#cost()),
+    ])
+    const upload = recorder?.archive.upload
+    return {
+      ...kept,
+      logBytes: recorder?.log.bytes ?? 0,
+      lostRows: recorder?.log.dropped.rows ?? 0,
+      ...(upload && {
+        bucket: {
+          waitingFiles: upload.waiting,
+          droppedFiles: upload.dropped.files,
+          ...(upload.problem !== undefined && { problem: upload.problem }),
+        },
+      }),
+      ...(cost && { cost: costOf(cost) }),
+    }
+  }
+
+  async services(): Promise<ServicesReport> {
+    const [status, agent, recorder, dns, flows] = await Promise.all([
+      unlessLate(this.#status()),
+      this.#files.agent(),
+      this.#files.recorder(),
+      this.#files.watcher('dns'),
+      this.#files.watcher('flows'),
+    ])
+    const sources = Object.entries(recorder?.sources ?? {})
+    const watchers = Object.entries({ 'watch dns': dns, 'watch flows': flows })
+    return {
+      release: this.#options.release ?? '',
+      services: (status?.services ?? []).map(({ image, ...service }) => ({
+        ...service,
+        ...(image !== undefined && { image }),
+      })),
+      jobs: Object.entries(agent?.jobs ?? {}).map(([name, { ok, lastError }]) => ({
+        name,
+        ok,
+        ...(lastError !== undefined && { lastError }),
+      })),
+      sources: [
+        ...sources.map(([name, counts]) => ({ name, ...counts })),
+        ...watchers.flatMap(([name, counts]) => (counts ? [{ name, ...counts, malformed: 0 }] : [])),
+      ],
+    }
+  }
+
+  async changes({ signal }: AskOptions = {}): Promise<ChangesReport> {
+    return this.#shared.get('changes', signal, async () => ({ generations: await this.#host.generations() }))
+  }
+
+  diff(a: number, b: number, { signal }: AskOptions = {}): Promise<TextReport> {
+    return this.#shared.get(`diff ${a} ${b}`, signal, () => this.#host.diff(a, b))
+  }
+
+  plan({ signal }: AskOptions = {}): Promise<TextReport> {
+    return this.#shared.get('plan', signal, () => this.#host.plan())
+  }
+
+  live(signal: AbortSignal): AsyncIterable<LiveEvent> {
+    return this.#live.listen(signal)
+  }
+
+  exportRows<K extends ExportKind>(
+    kind: K,
+    query: ExportQueries[K],
+    format: ExportFormat,
+    { signal }: AskOptions = {},
+  ): AsyncIterable<string> {
+    return exported(kind, format, this.#pages(kind, query, signal))
+  }
+
+  async close(): Promise<void> {
+    await this.#live.close()
+    await this.#asker.close()
+  }
+
+  /** Pages take turns with whoever else asks, however long the export. */
+  async *#pages(
+    kind: ExportKind,
+    query: ExportQueries[ExportKind],
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<readonly object[], void, void> {
+    const options = signal ? { signal } : {}
+    // The kind says which query it is.
+    if (kind === 'devices') yield (await this.devices(query, options)).devices
+    else if (kind === 'names') yield (await this.names({ ...(query as NamesQuery), limit: EXPORT_PAGE }, options)).rows
+    else {
+      let cursor: string | undefined
+      do {
+        const some = { ...query, limit: EXPORT_PAGE, cursor }
+        const page = await this.#page(kind, some, options)
+        yield page.rows
+        cursor = page.next
+      } while (cursor !== undefined)
+    }
+  }
+
+  async #page(
+    kind: 'questions' | 'connections' | 'search',
+    query: QuestionsQuery | ConnectionsQuery | SearchQuery,
+    options: AskOptions,
+  ): Promise<{ readonly rows: readonly object[]; readonly next?: string }> {
+    if (kind === 'questions') return this.questions(query as QuestionsQuery, options)
+    if (kind === 'connections') return this.connections(query as ConnectionsQuery, options)
+    const { hits, next } = await this.search(query as SearchQuery, options)
+    return { rows: hits, ...(next !== undefined && { next }) }
+  }
+
+  /** Answers from the records, for all who ask the same. */
+  #answer<T>(name: string, times: Times, signal: AbortSignal | undefined, work: Work<T>): Promise<T> {
+    const key = `${name} ${JSON.stringify(Object.entries(times).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`
+    return this.#shared.get(key, signal, (ended) => this.#asker.ask(times, ended, work))
+  }
+
+  async #known(): Promise<Known> {
+    const [state, reserved] = await Promise.all([this.#files.devices(), this.#files.reserved()])
+    return { state, reserved, paused: new Set(this.#options.settings.paused) }
+  }
+
+  async #now(signal: AbortSignal): Promise<NowReport> {
+    const nowMs = Date.now()
+    const { hostname } = this.#options.settings
+    const [recent, names, agent, resolver, recorder, known, status, cost, generations] = await Promise.all([
+      this.#asker.ask({ fromMs: nowMs - DAY, toMs: nowMs }, signal, (session) =>
+        recentOf(session, nowMs, this.#router),
+      ),
+      this.#newNames(nowMs),
+      this.#files.agent(),
+      this.#files.resolver(),
+      this.#files.recorder(),
+      this.#known(),
+      unlessLate(this.#status()),
+      unlessLate(this.#cost()),
+      unlessLate(this.changes()),
+    ])
+    const devices = liveOf(known)
+    const newDevices = devices.filter(({ firstSeenMs }) => firstSeenMs >= nowMs - DAY)
+    const { 'total.num.queries': questions = 0, 'total.num.cachehits': hits = 0 } = resolver
+    const wan = agent?.wan
+    const sinceMs = Date.parse(wan?.since ?? '')
+    const lostRows = recorder?.log.dropped.rows ?? 0
+    const alerts: Alert[] = [
+      ...(wan && wan.state !== 'up' ? [{ kind: 'wan-down' as const, detail: wan.state, timeMs: sinceMs || nowMs }] : []),
+      ...unwell(status),
+      ...(lostRows > 0 ? [{ kind: 'records-lost' as const, detail: String(lostRows) }] : []),
+      ...overBudget(cost),
+      ...recent.alerts,
+      ...newDevices.slice(0, MOST_NEW).map(({ firstSeenMs, name, id, network }) => ({
+        kind: 'new-device' as const,
+        timeMs: firstSeenMs,
+        subject: name ?? id,
+        detail: network,
+      })),
+    ]
+    return {
+      hostname,
+      timeMs: nowMs,
+      wan: {
+        ...(wanOf(agent) ?? { ipv4: 'down', ipv6: 'down' }),
+        ...(Number.isFinite(sinceMs) && { sinceMs }),
+        addresses: wan?.addresses ?? [],
+        gateways: [wan?.gateway4, wan?.gateway6].filter((gateway) => gateway !== undefined),
+        ...recent.wan,
+      },
+      dns: { ...recent.dns, ...(questions > 0 && { cacheHitRatio: hits / questions }) },
+      top: recent.top,
+      devices: {
+        present: devices.filter(({ addresses }) => addresses.length > 0).length,
+        known: devices.length,
+      },
+      alerts,
+      changes: {
+        devices: newDevices.slice(0, MOST_NEW).map((device) => withUsage(device)),
+        generations: (generations?.generations ?? []).filter(({ timeMs }) => timeMs >= nowMs - DAY),
+        names,
+      },
+    }
+  }
+
+  #status(): Promise<HostStatus> {
+    return this.#kept('status', STATUS_KEPT_MS, () => this.#host.status())
+  }
+
+  #cost(): Promise<HostCost | undefined> {
+    return this.#kept('cost', COST_KEPT_MS, () => this.#host.cost())
+  }
+
+  #newNames(nowMs: number): Promise<string[]> {
+    return this.#kept('names', NAMES_KEPT_MS, () =>
+      this.#asker.ask({ fromMs: nowMs - NEW_AFTER, toMs: nowMs }, undefined, (session) => newNamesOf(session, nowMs)),
+    )
+  }
+
+  readonly #keptAnswers = new Map<string, { readonly value: Promise<unknown>; readonly untilMs: number }>()
+
+  /** An answer that serves for so long. */
+  #kept<T>(name: string, keepMs: number, make: () => Promise<T>): Promise<T> {
+    const known = this.#keptAnswers.get(name)
+    // The name says what kind of answer it is.
+    if (known && performance.now() < known.untilMs) return known.value as Promise<T>
+    const value = make()
+    this.#keptAnswers.set(name, { value, untilMs: performance.now() + keepMs })
+    value.catch(() => this.#keptAnswers.delete(name))
+    return value
+  }
+}
+
+const MOST_OPEN = 500
+const MOST_NEW = 20
+
+function wanOf(
+  agent: { readonly wan: { readonly ipv4: string; readonly ipv6: string } } | undefined,
+): { readonly ipv4: 'up' | 'down'; readonly ipv6: 'up' | 'down' } | undefined {
+  if (!agent) return undefined
+  const { ipv4, ipv6 } = agent.wan
+  return { ipv4: ipv4 === 'up' ? 'up' : 'down', ipv6: ipv6 === 'up' ? 'up' : 'down' }
+}
+
+function unwell(status: HostStatus | undefined): Alert[] {
+  if (!status) return []
+  const bad = status.services.filter(({ state }) => state !== 'healthy' && state !== 'starting')
+  return [
+    ...bad.map(({ module, service, state }) => ({
+      kind: 'service-unhealthy' as const,
+      subject: module === service ? service : `${module} ${service}`,
+      detail: state,
+    })),
+    ...(status.generation !== null && !status.confirmed
+      ? [{ kind: 'unconfirmed' as const, subject: String(status.generation) }]
+      : []),
+  ]
+}
+
+/** A month, now or within a year, that costs more than router.yaml allows. */
+function overBudget(cost: HostCost | undefined): Alert[] {
+  const { budgetYen, bills = [] } = cost ?? {}
+  if (budgetYen === undefined) return []
+  const over = bills.find(({ yen, years, label }) => yen > budgetYen && years <= 1 && !label.endsWith('tenfold'))
+  return over ? [{ kind: 'over-budget', subject: over.label, detail: String(Math.round(over.yen)) }] : []
+}
+
+function costOf({ bills, budgetYen }: HostCost): NonNullable<ArchiveReport['cost']> {
+  const own = bills.filter(({ label }) => !label.endsWith('tenfold'))
+  return {
+    currency: 'JPY',
+    now: own.find(({ years }) => years === 0)?.yen ?? 0,
+    years: own
+      .filter(({ years }) => years > 0)
+      .map(({ years, yen, storedBytes }) => ({ years, perMonth: yen, bytes: storedBytes })),
+    ...(budgetYen !== undefined && { budget: budgetYen }),
+  }
+}
