@@ -15,7 +15,7 @@ export function wallClock(ms: number, timeZone: string): string {
 
 /**
  * The moment of a wall clock's text in a time zone; undefined where it is no time. An hour that a change of the clocks
- * skips is taken as the one after it.
+ * skips is taken as the one before it.
  */
 export function momentOf(text: string, timeZone: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/.test(text)) return undefined

@@ -286,6 +286,7 @@ export function fixture(now: number) {
       const lines = Array.from({ length: 30 }, (_, i) => ({
         kind: 'container' as const,
         timeMs: now - i * 4100,
+        detail: 'sekisho-unbound-1',
         text: i === 2 ? HOSTILE.line : `info: generate keytag query _ta-4f66. NULL IN (${i})`,
       }))
       if (kind === 'container') return { found: series(span, 60, 9, 9), total: 30, devices: [], hits: lines }

@@ -131,6 +131,7 @@ export const en = {
     empty: 'No device was seen yet.',
     emptyFix: 'Connect one to a network of the router: it appears within a minute.',
     noMatch: 'No device matches.',
+    showAll: (count: number) => `Show all ${n(count, 'device')}`,
     filter: 'Name, address, vendor…',
     here: 'Here now',
     all: 'All ever seen',

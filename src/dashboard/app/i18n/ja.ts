@@ -135,6 +135,7 @@ export const ja: Messages = {
     empty: '端末はまだ見つかっていません。',
     emptyFix: 'ルーターのネットワークに端末をつなぐと、1 分以内に現れます。',
     noMatch: '当てはまる端末はありません。',
+    showAll: (count) => `${n(count, '台')}すべてを表示`,
     filter: '名前・アドレス・メーカー…',
     here: '接続中',
     all: 'これまでのすべて',

@@ -19,7 +19,8 @@ import { Volume } from '../parts/volume.tsx'
 import { When } from '../parts/when.tsx'
 import { zoomTo } from '../parts/zoom-to.ts'
 import { reads } from '../reads.ts'
-import { spanOf, timeQuery } from '../span.ts'
+import { spanOf } from '../span.ts'
+import { timeQuery } from '../time-query.ts'
 import { useRead } from '../use-read.ts'
 
 const AGAIN_MS = 60_000

@@ -102,6 +102,7 @@ function SearchForm({ text }: { readonly text: string }) {
           placeholder={texts.placeholder}
           autocomplete="off"
           spellcheck={false}
+          maxLength={253}
           enterkeyhint="search"
           onInput={(event) => setTyped(event.currentTarget.value)}
         />

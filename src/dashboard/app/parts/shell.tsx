@@ -133,6 +133,7 @@ function SearchBox() {
           placeholder={texts.searchBox}
           autocomplete="off"
           spellcheck={false}
+          maxLength={253}
         />
         <span class="key-hint" aria-hidden="true">
           <kbd>/</kbd>
