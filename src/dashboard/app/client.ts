@@ -17,7 +17,9 @@ export async function ask<T>(read: Read<T>, signal?: AbortSignal): Promise<Answe
   return answerOf<T>(read.path, { headers: { accept: 'application/json' }, ...(signal && { signal }) })
 }
 
-export function signIn(proof: { readonly password: string } | { readonly link: string }): Promise<Answer<unknown>> {
+export function signIn(
+  proof: { readonly password: string } | { readonly link: string },
+): Promise<Answer<unknown>> {
   return post('/api/sign-in', proof)
 }
 

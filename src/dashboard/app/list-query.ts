@@ -14,7 +14,8 @@ export function listQuery(sinceByDefault: string): ListQuery {
   return { ...spanOf(query, Date.now(), sinceByDefault), ...Object.fromEntries(filters), limit: ROWS }
 }
 
-/** Without what a summary has no use for. */
-export function withoutCursor({ cursor: _, ...query }: ListQuery): ListQuery {
-  return query
+/** Without its place in the list, for a summary of all. */
+export function withoutCursor(query: ListQuery): ListQuery {
+  const { cursor, ...rest } = query
+  return cursor === undefined ? query : rest
 }

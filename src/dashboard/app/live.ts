@@ -81,7 +81,11 @@ function open(): void {
   })
 }
 
-function on<E extends keyof LiveEvents>(from: EventSource, name: E, take: (event: LiveEvents[E]) => void): void {
+function on<E extends keyof LiveEvents>(
+  from: EventSource,
+  name: E,
+  take: (event: LiveEvents[E]) => void,
+): void {
   from.addEventListener(name, (event) => {
     take(JSON.parse(event.data) as LiveEvents[E])
   })

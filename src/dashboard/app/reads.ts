@@ -24,7 +24,16 @@ export interface Read<T> {
 type Query = Readonly<Record<string, string | number | undefined>>
 
 /** What of an address's query goes into what a list is asked for; each list knows some of them. */
-export const FILTERS = ['text', 'client', 'outcome', 'bypass', 'unresolved', 'encryptedDns', 'kind', 'cursor'] as const
+export const FILTERS = [
+  'text',
+  'client',
+  'outcome',
+  'bypass',
+  'unresolved',
+  'encryptedDns',
+  'kind',
+  'cursor',
+] as const
 
 /** What a list is asked for. */
 export interface ListQuery extends Span, Readonly<Partial<Record<(typeof FILTERS)[number], string>>> {

@@ -1,6 +1,4 @@
-import { computed } from '@preact/signals'
 import type { Span } from '../api.ts'
-import { place } from './location.ts'
 
 const MINUTE = 60_000
 const UNITS: Readonly<Record<string, number>> = {
@@ -47,12 +45,3 @@ export function chosenSince(query: URLSearchParams, byDefault: string): string |
   const since = query.get('since') ?? ''
   return sinceMs(since) === undefined ? byDefault : since
 }
-
-/** What of the address is about time, to take along from a view to another. */
-export const timeQuery = computed(() => {
-  const kept = ['since', 'from', 'to'].flatMap((key) => {
-    const value = place.value.query.get(key)
-    return value === null ? [] : [[key, value]]
-  })
-  return new URLSearchParams(kept).toString()
-})

@@ -20,7 +20,6 @@ export function useRead<T>(read: Read<T> | undefined, everyMs?: number): Reading
   })
   const [turn, setTurn] = useState(0)
   const path = read?.path
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a turn is a reason to read again
   useEffect(() => {
     if (path === undefined) {
       setState({ value: undefined, problem: undefined, loading: false })

@@ -15,13 +15,14 @@ export function wallClock(ms: number, timeZone: string): string {
 
 /**
  * The moment of a wall clock's text in a time zone; undefined where it is no time. An hour that a change of the clocks
- * skips is taken as the one after it.
+ * skips is taken as the one before it.
  */
 export function momentOf(text: string, timeZone: string): number | undefined {
   if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/.test(text)) return undefined
   const asUtc = Date.parse(`${text}Z`)
   if (Number.isNaN(asUtc)) return undefined
-  const offset = (ms: number): number => Date.parse(`${wallClock(ms, timeZone)}Z`) - Math.floor(ms / 60_000) * 60_000
+  const offset = (ms: number): number =>
+    Date.parse(`${wallClock(ms, timeZone)}Z`) - Math.floor(ms / 60_000) * 60_000
   // The offset at the time as if in UTC is nearly always the one; near a change of the clocks it is looked at again.
   const first = asUtc - offset(asUtc)
   return asUtc - offset(first)

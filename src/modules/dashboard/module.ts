@@ -99,6 +99,8 @@ export const dashboard = defineModule({
           mounts: [
             { kind: 'file', file: 'dashboard.json', target: SETTINGS },
             { kind: 'data', volume: 'state', target: state },
+            // What a question needs beside memory goes to the disk: a tmpfs would be memory too.
+            { kind: 'data', volume: 'temporary', target: '/var/tmp' },
             // The host agent's, to read. The authority's key, beside it, is for the agent alone.
             asItIs(tls),
             ...provided('records').flatMap(({ directory }) =>
@@ -133,6 +135,7 @@ export const dashboard = defineModule({
         // Devices trust the authority, so it moves with the router. What it signs is made again.
         { name: 'ca', owner: '0:0', mode: 0o700, backup: true, secret: true },
         { name: 'tls', owner: '0:0', mode: 0o700, backup: false },
+        { name: 'temporary', owner: '0:0', mode: 0o700, backup: false },
       ],
       agentRequests: true,
     }

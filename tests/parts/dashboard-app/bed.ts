@@ -2,7 +2,13 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AxeResults } from 'axe-core'
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core'
 import { buildDashboardApp } from '../../../src/build/dashboard-app.ts'
 import { ensurePackages } from '../../../src/build/debian.ts'
 import { type FixtureServer, fixtureServer } from './fixture-server.ts'

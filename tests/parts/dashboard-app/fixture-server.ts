@@ -55,7 +55,8 @@ export async function fixtureServer(folder: string, port = 0): Promise<FixtureSe
       return sendJson(response, status, value)
     }
     if (url.pathname === '/api/session') return sendJson(response, 200, session())
-    if (!state.signedIn) return sendJson(response, 401, { error: 'nobody is signed in' } satisfies ErrorReport)
+    if (!state.signedIn)
+      return sendJson(response, 401, { error: 'nobody is signed in' } satisfies ErrorReport)
     if (url.pathname === '/api/live') return live(response)
     if (url.pathname.startsWith('/api/export/')) {
       response.setHeader('content-disposition', 'attachment; filename="rows.csv"')
@@ -74,7 +75,8 @@ export async function fixtureServer(folder: string, port = 0): Promise<FixtureSe
   function posted(path: string, body: Record<string, string>): [number, unknown] {
     if (path === '/api/sign-out') state.signedIn = false
     if (path === '/api/sign-in') {
-      if (body.password !== PASSWORD && body.link !== LINK) return [401, { error: 'this is not the password' }]
+      if (body.password !== PASSWORD && body.link !== LINK)
+        return [401, { error: 'this is not the password' }]
       state.signedIn = true
     }
     if (path === '/api/actions') return [200, acted(body)]

@@ -108,7 +108,8 @@ export function questions(now: number): QuestionRow[] {
   const household = devices(now)
   return Array.from({ length: 60 }, (_, i) => {
     const device = household[i % 8]
-    const outcome = i % 11 === 5 ? 'nxdomain' : i % 17 === 9 ? 'failed' : i % 23 === 13 ? 'timeout' : 'answered'
+    const outcome =
+      i % 11 === 5 ? 'nxdomain' : i % 17 === 9 ? 'failed' : i % 23 === 13 ? 'timeout' : 'answered'
     return {
       timeMs: now - i * 17_300,
       name: NAMES[i % NAMES.length] ?? '',
@@ -121,7 +122,8 @@ export function questions(now: number): QuestionRow[] {
       ...(device?.name !== undefined && { device: device.name }),
       serverAddress: i % 13 === 4 ? '192.0.2.53' : '10.0.0.1',
       bypass: i % 13 === 4,
-      answers: outcome === 'answered' ? [`203.0.113.${(i * 7) % 250}`, '2001:db8::17'].slice(0, 1 + (i % 2)) : [],
+      answers:
+        outcome === 'answered' ? [`203.0.113.${(i * 7) % 250}`, '2001:db8::17'].slice(0, 1 + (i % 2)) : [],
     } satisfies QuestionRow
   })
 }
@@ -279,10 +281,12 @@ export function fixture(now: number) {
       next: 'older',
     } satisfies ConnectionsReport,
     search: (span: Span, text: string, kind: string | null): SearchReport => {
-      if (text === 'nothing') return { found: { ...series(span, 60, 0, 1), values: [] }, total: 0, devices: [], hits: [] }
+      if (text === 'nothing')
+        return { found: { ...series(span, 60, 0, 1), values: [] }, total: 0, devices: [], hits: [] }
       const lines = Array.from({ length: 30 }, (_, i) => ({
         kind: 'container' as const,
         timeMs: now - i * 4100,
+        detail: 'sekisho-unbound-1',
         text: i === 2 ? HOSTILE.line : `info: generate keytag query _ta-4f66. NULL IN (${i})`,
       }))
       if (kind === 'container') return { found: series(span, 60, 9, 9), total: 30, devices: [], hits: lines }
@@ -301,8 +305,18 @@ export function fixture(now: number) {
               ...(row.device !== undefined && { device: row.device }),
               detail: `${row.type} ${row.answers.join(' ')}`,
             })),
-          { kind: 'drops' as const, timeMs: now - HOUR, text: '203.0.113.99', detail: 'tcp 23 → 198.51.100.10' },
-          { kind: 'dhcp' as const, timeMs: now - 2 * HOUR, text: HOSTILE.device, detail: '10.0.0.141 assigned' },
+          {
+            kind: 'drops' as const,
+            timeMs: now - HOUR,
+            text: '203.0.113.99',
+            detail: 'tcp 23 → 198.51.100.10',
+          },
+          {
+            kind: 'dhcp' as const,
+            timeMs: now - 2 * HOUR,
+            text: HOSTILE.device,
+            detail: '10.0.0.141 assigned',
+          },
           ...lines.slice(1, 4),
         ].toSorted((a, b) => b.timeMs - a.timeMs),
         next: 'older',
@@ -327,7 +341,11 @@ export function fixture(now: number) {
       })),
       jobs: [
         { name: 'archive', ok: true },
-        { name: 'upload', ok: false, lastError: 'the bucket answered 403 AccessDenied. Fix: sekisho archive check' },
+        {
+          name: 'upload',
+          ok: false,
+          lastError: 'the bucket answered 403 AccessDenied. Fix: sekisho archive check',
+        },
       ],
       sources: [
         { name: 'dns', received: 184_320, stored: 184_320, dropped: 0, malformed: 2 },
@@ -398,7 +416,12 @@ export function ratesAt(timeMs: number): LiveEvents['rates'] {
       const burst = phase < 5 ? Math.sin(((phase + 0.5) / 5) * Math.PI) : 0
       const noise = ((second * 7919 + i * 104_729) % 97) / 97
       const down = (device.down / 6000) * (0.12 + burst * (0.7 + 0.3 * noise) + 0.08 * noise)
-      return { deviceId: device.id, name: device.name ?? device.macAddress, down, up: down * (0.04 + 0.03 * i) }
+      return {
+        deviceId: device.id,
+        name: device.name ?? device.macAddress,
+        down,
+        up: down * (0.04 + 0.03 * i),
+      }
     })
   return {
     timeMs,

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Bed, bed, DESKTOP, open, PHONE, SCREENSHOTS, seriousIssues, visit } from './bed.ts'
 import { HOSTILE } from './fixture.ts'
 
@@ -54,7 +54,7 @@ describe.each(WINDOWS)('$name', ({ name, ...options }) => {
     const isLookedAt = name === 'desktop-en' || name === 'phone-ja'
     for (const [file, path, english, inJapanese] of PAGES) {
       await visit(page, path)
-      expect(await page.locator('h1').innerText(), path).toBe(japanese ? inJapanese : english)
+      expect(await page.locator('h1').textContent(), path).toBe(japanese ? inJapanese : english)
       expect(await page.evaluate('document.documentElement.lang')).toBe(japanese ? 'ja' : 'en')
       expect(await page.evaluate(STATE), path).toEqual({ wider: 0, foreign: 0, owned: 'no' })
       await page.screenshot({ path: join(SCREENSHOTS, `${file}-${name}.png`) })
@@ -74,7 +74,7 @@ test('what the network says is shown as text', async () => {
   await page.getByText(HOSTILE.name, { exact: true }).first().waitFor()
   // A line's controls, and the mark that turns the direction of what follows, are escaped.
   await visit(page, '/services?lines=unbound')
-  const line = await page.getByText('</li></ol><iframe').innerText()
+  const line = await page.getByText('</li></ol><iframe').textContent()
   expect(line).toBe('\\x1b[2J\\u{202e}gnp.</li></ol><iframe src="javascript:window.owned=4"></iframe>')
   await visit(page, '/changes?generation=14')
   await page.getByText('paused <script>window.owned=1</script>').waitFor()

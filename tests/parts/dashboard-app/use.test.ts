@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Bed, bed, open, PHONE, settled, visit, type Watched } from './bed.ts'
 import { LINK, PASSWORD } from './fixture-server.ts'
 
@@ -108,15 +108,15 @@ test('live figures move each second, and not when paused', async () => {
   await figure.waitFor()
   const texts = new Set<string>()
   for (let i = 0; i < 40 && texts.size < 3; i += 1) {
-    texts.add(await figure.innerText())
+    texts.add((await figure.textContent()) ?? '')
     await page.waitForTimeout(100)
   }
   expect(texts.size).toBeGreaterThanOrEqual(3)
   await page.keyboard.press('p')
   await page.getByRole('button', { name: 'Paused' }).waitFor()
-  const before = await figure.innerText()
+  const before = await figure.textContent()
   await page.waitForTimeout(1500)
-  expect(await figure.innerText()).toBe(before)
+  expect(await figure.textContent()).toBe(before)
   await page.keyboard.press('p')
   await page.getByRole('button', { name: 'Live' }).waitFor()
 })

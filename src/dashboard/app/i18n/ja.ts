@@ -45,12 +45,13 @@ export const ja: Messages = {
     help: 'このキー一覧',
     pause: 'ライブ更新の一時停止・再開',
     goTo: (page) => `「${page}」へ移動`,
-    then: '続けて',
+    followedBy: '続けて',
   },
   problem: {
     title: '読み込めませんでした',
     unreachable: 'ルーターから応答がありません。',
-    unreachableFix: 'この端末がルーターのネットワークにつながっているか確かめてください。ページは自動で再試行します。',
+    unreachableFix:
+      'この端末がルーターのネットワークにつながっているか確かめてください。ページは自動で再試行します。',
     notFoundFix: '削除された可能性があります。前の画面に戻るか、一覧から選び直してください。',
     again: '再試行',
     fix: '対処：',
@@ -90,7 +91,8 @@ export const ja: Messages = {
     internetUp: 'インターネットに接続中',
     internetPart: (missing) => `インターネットに接続中（${missing} を除く）`,
     internetDown: 'インターネットに接続できません',
-    downFix: 'ケーブルとモデムを確かめてください。ルーターで sekisho status を実行すると、試みた内容が分かります。',
+    downFix:
+      'ケーブルとモデムを確かめてください。ルーターで sekisho status を実行すると、試みた内容が分かります。',
     since: (when) => `${when}から`,
     right: 'いまの速度',
     liveLabel: '直近 2 分間の通信速度',
@@ -133,6 +135,7 @@ export const ja: Messages = {
     empty: '端末はまだ見つかっていません。',
     emptyFix: 'ルーターのネットワークに端末をつなぐと、1 分以内に現れます。',
     noMatch: '当てはまる端末はありません。',
+    showAll: (count) => `${n(count, '台')}すべてを表示`,
     filter: '名前・アドレス・メーカー…',
     here: '接続中',
     all: 'これまでのすべて',
@@ -264,7 +267,8 @@ export const ja: Messages = {
       devices: 'アドレス',
     },
     chart: '見つかった時刻',
-    chartHelp: 'ドラッグで拡大します。キーボードでは、矢印で移動、Shift と矢印で選択、Enter で拡大、マイナスで縮小します。',
+    chartHelp:
+      'ドラッグで拡大します。キーボードでは、矢印で移動、Shift と矢印で選択、Enter で拡大、マイナスで縮小します。',
     bar: (when, count) => `${when}：${n(count, '件')}`,
     selected: (from, to) => `${from} から ${to} まで`,
     zoomIn: '拡大',
@@ -330,7 +334,8 @@ export const ja: Messages = {
     log: '保管前のログ',
     lost: '失われた行',
     bucket: 'バケット',
-    noBucket: '保管先はこのディスクだけです。バケットにも写すには、router.yaml の modules.recorder.archive を設定してください。',
+    noBucket:
+      '保管先はこのディスクだけです。バケットにも写すには、router.yaml の modules.recorder.archive を設定してください。',
     waiting: (count) => `送信待ち ${n(count, '個')}`,
     dropped: (count) => `断念 ${n(count, '個')}`,
     allSent: 'すべて送信済みです。',
@@ -355,10 +360,12 @@ export const ja: Messages = {
     going: 'サインイン中…',
     noPassword:
       'パスワードがまだありません。ルーターで sekisho dashboard password を実行するか、sekisho dashboard link が表示するリンクを開いてください。',
-    forgot: 'お忘れの場合は、ルーターで sekisho dashboard link を実行してください。一度だけ使えるリンクが表示されます。',
+    forgot:
+      'お忘れの場合は、ルーターで sekisho dashboard link を実行してください。一度だけ使えるリンクが表示されます。',
     byLink: 'リンクでサインインしています…',
     linkFailed: 'このリンクは使えませんでした。',
-    linkFix: 'リンクは 10 分以内に一度だけ使えます。もう一度 sekisho dashboard link を実行するか、パスワードを使ってください。',
+    linkFix:
+      'リンクは 10 分以内に一度だけ使えます。もう一度 sekisho dashboard link を実行するか、パスワードを使ってください。',
     failed: 'サインインできませんでした。',
   },
   notFound: { text: 'このアドレスには何もありません。', home: '「現在」へ戻る' },

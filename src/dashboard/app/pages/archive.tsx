@@ -150,7 +150,9 @@ function Bucket({ report }: { readonly report: ArchiveReport }) {
           )}
         </p>
       )}
-      {bucket !== undefined && bucket.droppedFiles > 0 && <p class="ink-bad">{texts.dropped(bucket.droppedFiles)}</p>}
+      {bucket !== undefined && bucket.droppedFiles > 0 && (
+        <p class="ink-bad">{texts.dropped(bucket.droppedFiles)}</p>
+      )}
       <dl class="facts">
         <div>
           <dt>{texts.log}</dt>

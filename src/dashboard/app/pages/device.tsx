@@ -19,7 +19,8 @@ import { Volume } from '../parts/volume.tsx'
 import { When } from '../parts/when.tsx'
 import { zoomTo } from '../parts/zoom-to.ts'
 import { reads } from '../reads.ts'
-import { spanOf, timeQuery } from '../span.ts'
+import { spanOf } from '../span.ts'
+import { timeQuery } from '../time-query.ts'
 import { useRead } from '../use-read.ts'
 
 const AGAIN_MS = 60_000
@@ -80,7 +81,8 @@ function DeviceNote({ device }: { readonly device: DeviceRow }) {
     <>
       <span class={here ? 'presence here' : 'presence'} />
       {here ? t.value.devices.isHere : <When ms={device.lastSeenMs} relative />} ·{' '}
-      <Told text={[device.network, device.vendor].filter(Boolean).join(' · ')} /> <DeviceMarks device={device} />
+      <Told text={[device.network, device.vendor].filter(Boolean).join(' · ')} />{' '}
+      <DeviceMarks device={device} />
     </>
   )
 }
@@ -98,7 +100,11 @@ function VolumeCard({
   const { traffic } = answer.report
   const fromMs = spanOf(place.value.query, Date.now(), '24h').fromMs
   return (
-    <Card title={texts.volume} class="main-part filled" aside={<Volume down={traffic.down} up={traffic.up} />}>
+    <Card
+      title={texts.volume}
+      class="main-part filled"
+      aside={<Volume down={traffic.down} up={traffic.up} />}
+    >
       <TimeChart
         label={texts.volume}
         of={{ fromMs, partMs: traffic.partMs }}
@@ -111,8 +117,8 @@ function VolumeCard({
         onWider={onWider}
       />
       <p class="note">
-        {texts.connections(traffic.connections)} · {texts.addresses(traffic.addresses)} · {t.value.device.asked}{' '}
-        {texts.distinct(answer.report.questions.names)}
+        {texts.connections(traffic.connections)} · {texts.addresses(traffic.addresses)} ·{' '}
+        {t.value.device.asked} {texts.distinct(answer.report.questions.names)}
       </p>
     </Card>
   )
@@ -185,7 +191,10 @@ function DestinationsCard({ answer }: PartProps) {
   const { destinations } = answer.report
   const most = Math.max(1, ...destinations.map(({ down, up }) => down + up))
   return (
-    <Card title={texts.destinations} aside={<AllLink path="/connections" device={answer.device} text={texts.allConnections} />}>
+    <Card
+      title={texts.destinations}
+      aside={<AllLink path="/connections" device={answer.device} text={texts.allConnections} />}
+    >
       {destinations.length === 0 && <p class="note">{texts.noDestinations}</p>}
       <ul class="bars">
         {destinations.map(({ name, note, ports, down, up }) => (
@@ -242,7 +251,9 @@ function OpenCard({ answer }: PartProps) {
         <Rows
           label={texts.open}
           rows={open.slice(0, 100)}
-          keyOf={(one) => `${one.protocol} ${one.source} ${one.sourcePort} ${one.destination} ${one.destinationPort}`}
+          keyOf={(one) =>
+            `${one.protocol} ${one.source} ${one.sourcePort} ${one.destination} ${one.destinationPort}`
+          }
           columns={[
             {
               head: t.value.connections.destination,
@@ -299,7 +310,11 @@ function HidesCard({ answer }: PartProps) {
               {resolvers.map(({ address, local, asked }) => (
                 <li key={address}>
                   <Told class="mono" text={address} />{' '}
-                  {local ? <span class="note">{texts.thisRouter}</span> : <span class="mark warn">{t.value.names.bypass}</span>}
+                  {local ? (
+                    <span class="note">{texts.thisRouter}</span>
+                  ) : (
+                    <span class="mark warn">{t.value.names.bypass}</span>
+                  )}
                   <span class="end number">{count(asked)}</span>
                 </li>
               ))}
@@ -311,7 +326,13 @@ function HidesCard({ answer }: PartProps) {
   )
 }
 
-function Peers({ title, peers }: { readonly title: string; readonly peers: DeviceAnswer['report']['encryptedDns'] }) {
+function Peers({
+  title,
+  peers,
+}: {
+  readonly title: string
+  readonly peers: DeviceAnswer['report']['encryptedDns']
+}) {
   return (
     <div>
       <h3>{title}</h3>
@@ -337,7 +358,15 @@ function SearchLink({ text, mono = false }: { readonly text: string; readonly mo
   )
 }
 
-function AllLink({ path, device, text }: { readonly path: string; readonly device: DeviceRow; readonly text: string }) {
+function AllLink({
+  path,
+  device,
+  text,
+}: {
+  readonly path: string
+  readonly device: DeviceRow
+  readonly text: string
+}) {
   const query = new URLSearchParams(timeQuery.value)
   query.set('client', device.id)
   return (

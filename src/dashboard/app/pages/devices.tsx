@@ -1,7 +1,7 @@
 import type { DeviceRow } from '../../api.ts'
 import { count } from '../format.ts'
 import { t } from '../i18n/messages.ts'
-import { place } from '../location.ts'
+import { place, withQuery } from '../location.ts'
 import { Bar } from '../parts/bar.tsx'
 import { Chips } from '../parts/chips.tsx'
 import { DeviceLink } from '../parts/device-link.tsx'
@@ -24,6 +24,9 @@ const SORTS = ['usage', 'name', 'seen', 'first'] as const
 type Sort = (typeof SORTS)[number]
 
 const AGAIN_MS = 60_000
+
+/** A client can go through MAC addresses; nobody reads that many at once. */
+const MOST = 200
 
 const ORDERS: Readonly<Record<Sort, (a: DeviceRow, b: DeviceRow) => number>> = {
   usage: (a, b) => b.down + b.up - a.down - a.up || b.lastSeenMs - a.lastSeenMs,
@@ -77,7 +80,16 @@ export function DevicesPage() {
           ) : shown.length === 0 ? (
             <Empty text={texts.noMatch} fix={t.value.names.emptyFix} />
           ) : (
-            <DeviceRows devices={shown} />
+            <>
+              <DeviceRows devices={query.get('rows') === 'all' ? shown : shown.slice(0, MOST)} />
+              {shown.length > MOST && query.get('rows') !== 'all' && (
+                <nav class="pager" aria-label={t.value.list.pages}>
+                  <a class="button" href={withQuery({ rows: 'all' })}>
+                    {texts.showAll(shown.length)}
+                  </a>
+                </nav>
+              )}
+            </>
           )
         }
       </Loaded>

@@ -1,6 +1,7 @@
 import type { NamesReport, QuestionRow } from '../../api.ts'
 import { count, latency } from '../format.ts'
 import { t } from '../i18n/messages.ts'
+import { listQuery, withoutCursor } from '../list-query.ts'
 import { liveQuestions } from '../live.ts'
 import { place, withQuery } from '../location.ts'
 import { Card } from '../parts/card.tsx'
@@ -16,12 +17,11 @@ import { Page } from '../parts/page.tsx'
 import { Pager } from '../parts/pager.tsx'
 import { type Column, Rows } from '../parts/rows.tsx'
 import { SpanPicker } from '../parts/span-picker.tsx'
-import { Toggle } from '../parts/toggle.tsx'
 import { Told } from '../parts/text.tsx'
 import { TimeChart } from '../parts/time-chart.tsx'
+import { Toggle } from '../parts/toggle.tsx'
 import { When } from '../parts/when.tsx'
 import { zoomTo } from '../parts/zoom-to.ts'
-import { listQuery, withoutCursor } from '../list-query.ts'
 import { reads } from '../reads.ts'
 import { isUpToNow } from '../span.ts'
 import { useRead } from '../use-read.ts'
@@ -110,7 +110,13 @@ function TopNames({ report }: { readonly report: NamesReport }) {
   )
 }
 
-function Questions({ stored, next }: { readonly stored: readonly QuestionRow[]; readonly next: string | undefined }) {
+function Questions({
+  stored,
+  next,
+}: {
+  readonly stored: readonly QuestionRow[]
+  readonly next: string | undefined
+}) {
   const texts = t.value.names
   const { query } = place.value
   const isLive = isUpToNow(query) && !query.has('cursor')
@@ -193,7 +199,9 @@ function Marks({ row }: { readonly row: QuestionRow }) {
   return (
     <>
       {row.outcome !== 'answered' && (
-        <span class={row.outcome === 'nxdomain' ? 'mark warn' : 'mark bad'}>{texts.outcomes[row.outcome]}</span>
+        <span class={row.outcome === 'nxdomain' ? 'mark warn' : 'mark bad'}>
+          {texts.outcomes[row.outcome]}
+        </span>
       )}
       {row.bypass && (
         <span class="mark warn" title={texts.bypassWhy}>

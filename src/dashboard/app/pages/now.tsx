@@ -14,9 +14,9 @@ import { Spark } from '../parts/spark.tsx'
 import { Told } from '../parts/text.tsx'
 import { TimeChart } from '../parts/time-chart.tsx'
 import { Volume } from '../parts/volume.tsx'
+import { WhoNow } from '../parts/who-now.tsx'
 import { reads } from '../reads.ts'
 import { useRead } from '../use-read.ts'
-import { WhoNow } from '../parts/who-now.tsx'
 
 const AGAIN_MS = 30_000
 
@@ -67,7 +67,11 @@ function Line({ report }: { readonly report: NowReport | undefined }) {
   const missing = wan.ipv4 === 'down' ? 'IPv4' : wan.ipv6 === 'down' ? 'IPv6' : undefined
   const down = wan.ipv4 === 'down' && wan.ipv6 === 'down'
   const state = down ? 'bad' : missing === undefined ? 'ok' : 'warn'
-  const words = down ? texts.internetDown : missing === undefined ? texts.internetUp : texts.internetPart(missing)
+  const words = down
+    ? texts.internetDown
+    : missing === undefined
+      ? texts.internetUp
+      : texts.internetPart(missing)
   return (
     <section class={`card line wide ${state}`} aria-live="polite">
       <Icon name={down ? 'warn' : 'check'} />
@@ -83,9 +87,7 @@ function Line({ report }: { readonly report: NowReport | undefined }) {
               </span>
             ))}
             {report?.wan.sinceMs !== undefined && (
-              <span class="line-since">
-                {texts.since(when(report.wan.sinceMs))}
-              </span>
+              <span class="line-since">{texts.since(when(report.wan.sinceMs))}</span>
             )}
             {report?.wan.addresses.map((address) => (
               <Told key={address} text={address} class="mono" />
@@ -123,7 +125,9 @@ function Rest({ report }: { readonly report: NowReport }) {
           <Figure name={texts.failed} value={count(sum(dns.failed.values))} />
           {dns.medianMicros !== undefined && <Figure name={texts.median} value={latency(dns.medianMicros)} />}
           {dns.p95Micros !== undefined && <Figure name={texts.p95} value={latency(dns.p95Micros)} />}
-          {dns.cacheHitRatio !== undefined && <Figure name={texts.cache} value={percent(dns.cacheHitRatio)} />}
+          {dns.cacheHitRatio !== undefined && (
+            <Figure name={texts.cache} value={percent(dns.cacheHitRatio)} />
+          )}
         </dl>
       </Card>
       <Card
@@ -138,7 +142,10 @@ function Rest({ report }: { readonly report: NowReport }) {
         <ul class="bars">
           {top.map((row) => (
             <li key={row.key}>
-              <a class="bars-name" href={`/devices?${new URLSearchParams({ text: row.key, since: '1h' }).toString()}`}>
+              <a
+                class="bars-name"
+                href={`/devices?${new URLSearchParams({ text: row.key, since: '1h' }).toString()}`}
+              >
                 <Told text={row.key} />
               </a>
               <Volume down={row.down} up={row.up} />

@@ -23,7 +23,17 @@ import { zoomTo } from '../parts/zoom-to.ts'
 import { type ListQuery, reads } from '../reads.ts'
 import { useRead } from '../use-read.ts'
 
-const KINDS = ['dns', 'flows', 'drops', 'dhcp', 'container', 'syslog', 'events', 'netflow', 'devices'] as const
+const KINDS = [
+  'dns',
+  'flows',
+  'drops',
+  'dhcp',
+  'container',
+  'syslog',
+  'events',
+  'netflow',
+  'devices',
+] as const
 
 const EXAMPLES = ['www.example.org', '203.0.113.0/24', 'laptop', 'SERVFAIL'] as const
 
@@ -92,6 +102,7 @@ function SearchForm({ text }: { readonly text: string }) {
           placeholder={texts.placeholder}
           autocomplete="off"
           spellcheck={false}
+          maxLength={253}
           enterkeyhint="search"
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
@@ -219,7 +230,8 @@ function Kind({ kind }: { readonly kind: SearchHit['kind'] }) {
 function HitText({ hit, words }: { readonly hit: SearchHit; readonly words: string }) {
   return (
     <span class="hit">
-      <Marked text={hit.text} words={words} /> {hit.detail !== undefined && <Told class="note" text={hit.detail} />}
+      <Marked text={hit.text} words={words} />{' '}
+      {hit.detail !== undefined && <Told class="note" text={hit.detail} />}
     </span>
   )
 }

@@ -21,7 +21,10 @@ export function ServicesPage() {
   const { value } = reading
   const lines = place.value.query.get('lines')
   return (
-    <Page title={t.value.pages.services} note={value && <Told text={t.value.services.release(value.release)} />}>
+    <Page
+      title={t.value.pages.services}
+      note={value && <Told text={t.value.services.release(value.release)} />}
+    >
       {lines !== null && <ServiceLines key={lines} service={lines} />}
       <Loaded reading={reading} lines={10}>
         {(report) => (
@@ -106,8 +109,8 @@ function Sources({ sources }: { readonly sources: readonly Source[] }) {
             <div class="card-line">
               <Told class="strong" text={name} />
               <span class="end">
-                <span class="note">{texts.stored}</span> {count(stored)} <span class="note">{texts.dropped}</span>{' '}
-                <Lost value={dropped} />
+                <span class="note">{texts.stored}</span> {count(stored)}{' '}
+                <span class="note">{texts.dropped}</span> <Lost value={dropped} />
               </span>
             </div>
           )}

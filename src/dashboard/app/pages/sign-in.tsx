@@ -15,7 +15,9 @@ export function SignInPage() {
   const [password, setPassword] = useState('')
   const [seen, setSeen] = useState(false)
   const [state, setState] = useState<'asking' | 'going' | 'byLink'>('asking')
-  const [problem, setProblem] = useState<{ readonly of: 'link' | 'password'; readonly why: Problem } | undefined>()
+  const [problem, setProblem] = useState<
+    { readonly of: 'link' | 'password'; readonly why: Problem } | undefined
+  >()
   const input = useRef<HTMLInputElement>(null)
 
   async function tryWith(proof: Parameters<typeof signIn>[0], of: 'link' | 'password'): Promise<void> {
@@ -31,7 +33,6 @@ export function SignInPage() {
     input.current?.select()
   }
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once; what is in the address is of one use
   useEffect(() => {
     document.title = `${texts.go} · ${hostname}`
     const link = place.peek().hash.slice(1)
@@ -99,13 +100,16 @@ export function SignInPage() {
 function WhyNot({ of, why }: { readonly of: 'link' | 'password'; readonly why: Problem }) {
   const texts = t.value
   const error = why.status === 0 ? texts.problem.unreachable : why.error
-  const fix = why.fix ?? (why.status === 0 ? texts.problem.unreachableFix : of === 'link' ? texts.signIn.linkFix : undefined)
+  const fix =
+    why.fix ??
+    (why.status === 0 ? texts.problem.unreachableFix : of === 'link' ? texts.signIn.linkFix : undefined)
   return (
     <div class="problem" role="alert">
       <Icon name="warn" />
       <div>
         <p>
-          <strong>{of === 'link' ? texts.signIn.linkFailed : texts.signIn.failed}</strong> <Told text={error} />
+          <strong>{of === 'link' ? texts.signIn.linkFailed : texts.signIn.failed}</strong>{' '}
+          <Told text={error} />
         </p>
         {fix !== undefined && (
           <p>

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
-import type { Action, ActionResult, DeviceRow } from '../../api.ts'
 import { printable } from '../../../lib/printable.ts'
+import type { Action, ActionResult, DeviceRow } from '../../api.ts'
 import { act } from '../client.ts'
 import { t } from '../i18n/messages.ts'
 import { Dialog } from './dialog.tsx'
@@ -108,7 +108,11 @@ export function ActionDialog({ name, device, onClose, onDone }: ActionDialogProp
           <button type="button" onClick={onClose}>
             {t.value.shell.cancel}
           </button>
-          <button type="submit" class={name === 'pause' ? 'main danger' : 'main'} disabled={state === 'doing'}>
+          <button
+            type="submit"
+            class={name === 'pause' ? 'main danger' : 'main'}
+            disabled={state === 'doing'}
+          >
             {state === 'doing' ? texts.doing : go}
           </button>
         </div>

@@ -1,5 +1,5 @@
-import type { Alert, AlertKind } from '../../api.ts'
 import { printable } from '../../../lib/printable.ts'
+import type { Alert, AlertKind } from '../../api.ts'
 import { t } from '../i18n/messages.ts'
 import { Icon, type IconName } from './icons.tsx'
 import { Told } from './text.tsx'
@@ -8,7 +8,9 @@ import { When } from './when.tsx'
 type Weight = 'bad' | 'warn' | 'info'
 
 /** How bad each is, and where more of it is to be seen. */
-const KINDS: Readonly<Record<AlertKind, { readonly weight: Weight; readonly at?: (subject: string) => string }>> = {
+const KINDS: Readonly<
+  Record<AlertKind, { readonly weight: Weight; readonly at?: (subject: string) => string }>
+> = {
   'wan-down': { weight: 'bad' },
   'service-unhealthy': { weight: 'bad', at: (subject) => `/services?${query({ lines: subject })}` },
   'records-lost': { weight: 'bad', at: () => '/services' },
@@ -36,7 +38,10 @@ export function AlertList({ alerts }: { readonly alerts: readonly Alert[] }) {
       ) : (
         <ul class="alerts">
           {alerts.map((alert) => (
-            <li key={`${alert.kind} ${alert.subject} ${alert.detail}`} class={KINDS[alert.kind]?.weight ?? 'info'}>
+            <li
+              key={`${alert.kind} ${alert.subject} ${alert.detail}`}
+              class={KINDS[alert.kind]?.weight ?? 'info'}
+            >
               <AlertLine alert={alert} />
             </li>
           ))}
@@ -55,7 +60,15 @@ function AlertLine({ alert }: { readonly alert: Alert }) {
     <>
       <Icon name={ICONS[weight]} />
       <div>
-        <p>{at === undefined ? <bdi>{words}</bdi> : <a href={at(subject)}><bdi>{words}</bdi></a>}</p>
+        <p>
+          {at === undefined ? (
+            <bdi>{words}</bdi>
+          ) : (
+            <a href={at(subject)}>
+              <bdi>{words}</bdi>
+            </a>
+          )}
+        </p>
         <p class="note">
           {detail !== undefined && <Told text={detail} />}{' '}
           {timeMs !== undefined && <When ms={timeMs} relative />}

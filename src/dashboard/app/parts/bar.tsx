@@ -13,7 +13,9 @@ export function Bar({ down, up, most }: BarProps) {
     <svg class="bar" aria-hidden="true" focusable="false" height="6">
       <rect class="bar-back" width="100%" height="6" />
       <rect class="fill-down" width={`${first}%`} height="6" />
-      {up > 0 && <rect class="fill-up" x={`${first}%`} width={`${Math.min(100 - first, share(up))}%`} height="6" />}
+      {up > 0 && (
+        <rect class="fill-up" x={`${first}%`} width={`${Math.min(100 - first, share(up))}%`} height="6" />
+      )}
     </svg>
   )
 }

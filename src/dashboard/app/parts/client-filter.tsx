@@ -1,17 +1,21 @@
+import { printable } from '../../../lib/printable.ts'
 import { t } from '../i18n/messages.ts'
-import { place, withQuery } from '../location.ts'
+import { navigate, place, withQuery } from '../location.ts'
 import { reads } from '../reads.ts'
 import { spanOf } from '../span.ts'
 import { useRead } from '../use-read.ts'
-import { navigate } from '../location.ts'
-import { printable } from '../../../lib/printable.ts'
+
+/** The latest seen; others are found by their own page. */
+const MOST = 300
 
 /** Of which device a list is. */
 export function ClientFilter() {
   const client = place.value.query.get('client') ?? ''
   // Any short time: it is about who there is.
   const { value } = useRead(reads.devices(spanOf(new URLSearchParams(), Date.now(), '1h')))
-  const devices = (value?.devices ?? []).map(({ id, name, macAddress }) => ({ id, name: name ?? macAddress }))
+  const devices = (value?.devices ?? [])
+    .slice(0, MOST)
+    .map(({ id, name, macAddress }) => ({ id, name: name ?? macAddress }))
   const unknown = client !== '' && !devices.some(({ id }) => id === client)
   return (
     <span class="select">

@@ -1,5 +1,5 @@
 import { t } from '../i18n/messages.ts'
-import { timeQuery } from '../span.ts'
+import { timeQuery } from '../time-query.ts'
 import { Told } from './text.tsx'
 
 /** Where a device's page is; the time range of the view comes along. */

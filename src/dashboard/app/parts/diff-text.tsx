@@ -5,9 +5,9 @@ export function DiffText({ text, label }: { readonly text: string; readonly labe
   const lines = text.replace(/\n$/, '').split('\n')
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys
+    // biome-ignore lint/a11y/useSemanticElements: it is no set of fields
     <pre class="diff" aria-label={label} role="group" tabIndex={0}>
       {lines.map((line, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines are what they are by their place
         <span key={i} class={`diff-line ${kindOf(line)}`}>
           {printableLine(line)}
           {'\n'}

@@ -54,7 +54,6 @@ export function Loading({ lines = 4 }: { readonly lines?: number }) {
     <div class="loading" role="status">
       <span class="hidden">{t.value.shell.loading}</span>
       {Array.from({ length: lines }, (_, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: they are all alike
         <div class="loading-line" key={i} aria-hidden="true" />
       ))}
     </div>

@@ -43,6 +43,7 @@ export function FilterBox({ placeholder, name = 'text' }: FilterBoxProps) {
         placeholder={placeholder}
         autocomplete="off"
         spellcheck={false}
+        maxLength={253}
         onInput={(event) => setText(event.currentTarget.value)}
       />
     </label>

@@ -29,7 +29,7 @@ function Key({ keys, text }: { readonly keys: readonly string[]; readonly text: 
       <dt>
         {keys.map((key, i) => (
           <span key={key}>
-            {i > 0 && <span class="hidden">{t.value.keys.then}</span>} <kbd>{key}</kbd>
+            {i > 0 && <span class="hidden">{t.value.keys.followedBy}</span>} <kbd>{key}</kbd>
           </span>
         ))}
       </dt>

@@ -1,5 +1,5 @@
-import { useEffect, useRef } from 'preact/hooks'
 import { effect } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
 import type uPlot from 'uplot'
 import { rate } from '../format.ts'
 import { t } from '../i18n/messages.ts'
@@ -58,11 +58,7 @@ function drawn(Plot: typeof uPlot, target: HTMLElement): () => void {
 function data(events: typeof rates.value): uPlot.AlignedData {
   const last = events.at(-1)?.timeMs ?? Date.now()
   const shown = events.filter(({ timeMs }) => timeMs > last - (SECONDS + 2) * 1000)
-  return [
-    shown.map(({ timeMs }) => timeMs / 1000),
-    shown.map(({ down }) => down),
-    shown.map(({ up }) => -up),
-  ]
+  return [shown.map(({ timeMs }) => timeMs / 1000), shown.map(({ down }) => down), shown.map(({ up }) => -up)]
 }
 
 function options(Plot: typeof uPlot): Omit<uPlot.Options, 'width' | 'height'> {
@@ -93,7 +89,9 @@ function options(Plot: typeof uPlot): Omit<uPlot.Options, 'width' | 'height'> {
         range: (_, __, max) => [(max ?? Date.now() / 1000) - SECONDS, max ?? Date.now() / 1000],
       },
       // Never so near that what is nearly nothing looks like much.
-      y: { range: (_, min, max) => [Math.min((min ?? 0) * 1.15, -4000), Math.max((max ?? 0) * 1.15, 16_000)] },
+      y: {
+        range: (_, min, max) => [Math.min((min ?? 0) * 1.15, -4000), Math.max((max ?? 0) * 1.15, 16_000)],
+      },
     },
     axes: [
       {

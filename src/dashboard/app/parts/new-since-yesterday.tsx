@@ -53,7 +53,10 @@ export function NewSinceYesterday({ changes }: { readonly changes: NowReport['ch
           <ul class="tags">
             {names.slice(0, MOST_NAMES).map((name) => (
               <li key={name}>
-                <a class="tag" href={`/search?${new URLSearchParams({ text: name, since: '24h' }).toString()}`}>
+                <a
+                  class="tag"
+                  href={`/search?${new URLSearchParams({ text: name, since: '24h' }).toString()}`}
+                >
                   <Told text={name} />
                 </a>
               </li>

@@ -37,14 +37,15 @@ export function ServiceLines({ service }: { readonly service: string }) {
       }
     >
       <Loaded reading={reading} lines={10}>
-        {({ hits }) =>
-          hits.length === 0 ? (
+        {({ hits }) => {
+          // Others may speak of it.
+          const own = hits.filter(({ detail }) => detail === undefined || detail.includes(service))
+          return own.length === 0 ? (
             <p class="note">{texts.noLines}</p>
           ) : (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: whoever has no mouse scrolls it with the keys
             <ol class="lines" aria-label={texts.linesOf(service)} tabIndex={0}>
-              {hits.map((hit, i) => (
-                // biome-ignore lint/suspicious/noArrayIndexKey: a service may say the same twice in a millisecond
+              {own.map((hit, i) => (
                 <li key={`${hit.timeMs} ${i}`}>
                   <span class="note">
                     <When ms={hit.timeMs} />
@@ -54,7 +55,7 @@ export function ServiceLines({ service }: { readonly service: string }) {
               ))}
             </ol>
           )
-        }
+        }}
       </Loaded>
     </Card>
   )

@@ -50,7 +50,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
             <button type="button" class="quiet" onClick={() => (keysShown.value = true)}>
               <Icon name="key" /> {texts.keys}
             </button>
-            <button type="button" class="quiet" onClick={leave}>
+            <button type="button" class="quiet" onClick={() => void leave()}>
               <Icon name="out" /> {texts.signOut}
             </button>
           </div>
@@ -76,7 +76,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
           </div>
           <Preferences />
           <p class="note">{texts.timesIn(timezone.value)}</p>
-          <button type="button" onClick={leave}>
+          <button type="button" onClick={() => void leave()}>
             <Icon name="out" /> {texts.signOut}
           </button>
         </Dialog>
@@ -133,8 +133,11 @@ function SearchBox() {
           placeholder={texts.searchBox}
           autocomplete="off"
           spellcheck={false}
+          maxLength={253}
         />
-        <kbd aria-hidden="true">/</kbd>
+        <span class="key-hint" aria-hidden="true">
+          <kbd>/</kbd>
+        </span>
       </form>
     </search>
   )

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks'
+import { moment } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { navigate, place, withQuery } from '../location.ts'
 import { timezone } from '../session.ts'
 import { chosenSince, SINCES, spanOf } from '../span.ts'
-import { moment } from '../format.ts'
-import { isPhone } from './phone.ts'
 import { momentOf, wallClock } from '../wall-clock.ts'
+import { isPhone } from './phone.ts'
 
 /** Which time the view is about: one up to now, or from one moment to another by the router's clock. */
 export function SpanPicker({ byDefault }: { readonly byDefault: (typeof SINCES)[number] }) {
@@ -52,7 +52,9 @@ function OwnSpan({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: num
         event.preventDefault()
         event.currentTarget.closest('details')?.removeAttribute('open')
         if (wrong) return
-        navigate(withQuery({ since: undefined, from: String(fromTime), to: String(toTime), cursor: undefined }))
+        navigate(
+          withQuery({ since: undefined, from: String(fromTime), to: String(toTime), cursor: undefined }),
+        )
       }}
     >
       <label>

@@ -30,7 +30,7 @@ interface TimeChartProps {
 /** How much there was over a time, as bars. What it says in colours it says in words as well. */
 export function TimeChart({ label, of, layers, text, onZoom, onWider, tall = false }: TimeChartProps) {
   const helpId = useId()
-  const drawing = useRef<SVGSVGElement>(null)
+  const drawing = useRef<HTMLDivElement>(null)
   const [at, setAt] = useState<number | undefined>(undefined)
   const [anchor, setAnchor] = useState<number | undefined>(undefined)
   const [dragging, setDragging] = useState(false)
@@ -98,7 +98,8 @@ export function TimeChart({ label, of, layers, text, onZoom, onWider, tall = fal
     event.preventDefault()
     act()
   }
-  const selection = anchor !== undefined && at !== undefined ? [Math.min(anchor, at), Math.abs(anchor - at) + 1] : undefined
+  const selection =
+    anchor !== undefined && at !== undefined ? [Math.min(anchor, at), Math.abs(anchor - at) + 1] : undefined
 
   return (
     <figure class={`time-chart ${tall ? 'tall' : ''}`}>
@@ -113,11 +114,9 @@ export function TimeChart({ label, of, layers, text, onZoom, onWider, tall = fal
             ))}
         </span>
       </figcaption>
-      <svg
+      <div
         ref={drawing}
         class={onZoom === undefined ? 'chart-bars' : 'chart-bars zooms'}
-        viewBox={`0 0 ${Math.max(1, count)} 100`}
-        preserveAspectRatio="none"
         role="slider"
         tabIndex={0}
         aria-label={label}
@@ -150,27 +149,40 @@ export function TimeChart({ label, of, layers, text, onZoom, onWider, tall = fal
           if (!dragging) setAt(undefined)
         }}
       >
-        <rect class="chart-floor" x="0" y="99.5" width={Math.max(1, count)} height="0.5" />
-        {selection !== undefined && (
-          <rect class="chart-selection" x={selection[0]} y="0" width={selection[1]} height="100" />
-        )}
-        {selection === undefined && at !== undefined && (
-          <rect class="chart-cursor" x={at} y="0" width="1" height="100" />
-        )}
-        {layers.map((layer, depth) => (
-          <path
-            key={layer.label}
-            class={`fill-${layer.colour}`}
-            d={barsPath(
-              layer.values.map((value, index) => {
-                const below = layers.slice(0, depth).reduce((sum, { values }) => sum + (values[index] ?? 0), 0)
-                return [index, most === 0 ? 0 : below / most, most === 0 ? 0 : (below + value) / most] as const
-              }),
-              count > 150 ? 0.1 : 0.25,
-            )}
-          />
-        ))}
-      </svg>
+        <svg
+          viewBox={`0 0 ${Math.max(1, count)} 100`}
+          preserveAspectRatio="none"
+          aria-hidden="true"
+          focusable="false"
+        >
+          <rect class="chart-floor" x="0" y="99.5" width={Math.max(1, count)} height="0.5" />
+          {selection !== undefined && (
+            <rect class="chart-selection" x={selection[0]} y="0" width={selection[1]} height="100" />
+          )}
+          {selection === undefined && at !== undefined && (
+            <rect class="chart-cursor" x={at} y="0" width="1" height="100" />
+          )}
+          {layers.map((layer, depth) => (
+            <path
+              key={layer.label}
+              class={`fill-${layer.colour}`}
+              d={barsPath(
+                layer.values.map((value, index) => {
+                  const below = layers
+                    .slice(0, depth)
+                    .reduce((sum, { values }) => sum + (values[index] ?? 0), 0)
+                  return [
+                    index,
+                    most === 0 ? 0 : below / most,
+                    most === 0 ? 0 : (below + value) / most,
+                  ] as const
+                }),
+                count > 150 ? 0.1 : 0.25,
+              )}
+            />
+          ))}
+        </svg>
+      </div>
       <svg class="chart-axis" aria-hidden="true" focusable="false" height="16">
         {named.map((ms) => {
           const share = (ms - whole.fromMs) / length
