@@ -38,11 +38,8 @@ interface Asked {
 /** Asks with curl as a browser does that trusts the router's authority; `code` is curl's own. */
 async function ask(host: Host, url: string, ...options: string[]): Promise<Asked> {
   const format = '\n%{http_code} %{redirect_url}'
-  const { code, stdout } = await host.exec([
-    ...['curl', '-sS', '--max-time', '10', '--cacert', CA, '--write-out', format],
-    ...options,
-    url,
-  ])
+  const curl = ['curl', '-sS', '--max-time', '10', '--cacert', CA, '--write-out', format]
+  const { code, stdout } = await host.exec([...curl, ...options, url])
   const end = stdout.lastIndexOf('\n')
   const [status = '', redirect = ''] = stdout.slice(end + 1).split(' ')
   return { code, status, body: stdout.slice(0, end), redirect }
