@@ -3,18 +3,32 @@ import type { ExportFormat, ExportKind } from '../queries.ts'
 /** Each may read years of records. */
 const MAX_EXPORTS = 2
 
+interface Export {
+  readonly rows: AsyncIterable<string>
+  readonly kind: ExportKind
+  readonly format: ExportFormat
+  /** Whoever asked is gone. */
+  readonly signal: AbortSignal
+}
+
 /**
  * Returns what answers GET /api/export/KIND with a file that is made as it is sent; undefined when too many are under way.
  * A failure on the way ends the connection, so that half a file is not taken for a whole one.
  */
 export function exportAnswers() {
   let underWay = 0
-  return (rows: AsyncIterable<string>, kind: ExportKind, format: ExportFormat): Response | undefined => {
+  return ({ rows, kind, format, signal }: Export): Response | undefined => {
     if (underWay >= MAX_EXPORTS) return undefined
     underWay += 1
-    const text = counted(rows, () => {
-      underWay -= 1
-    })
+    let isOver = false
+    const over = (): void => {
+      if (!isOver) underWay -= 1
+      isOver = true
+    }
+    // Of who is gone before the first row is read, nothing else tells.
+    if (signal.aborted) over()
+    else signal.addEventListener('abort', over, { once: true })
+    const text = encoded(rows, over)
     const name = `sekisho-${kind}.${format === 'csv' ? 'csv' : 'jsonl'}`
     return new Response(ReadableStream.from(text), {
       headers: {
@@ -25,11 +39,11 @@ export function exportAnswers() {
   }
 }
 
-async function* counted(rows: AsyncIterable<string>, done: () => void): AsyncGenerator<Uint8Array> {
+async function* encoded(rows: AsyncIterable<string>, over: () => void): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder()
   try {
     for await (const text of rows) if (text !== '') yield encoder.encode(text)
   } finally {
-    done()
+    over()
   }
 }
