@@ -1,3 +1,4 @@
+import type { UnderlyingSource } from 'node:stream/web'
 import type { ExportFormat, ExportKind } from '../queries.ts'
 
 /** Each may read years of records. */
@@ -25,12 +26,12 @@ export function exportAnswers() {
       if (!isOver) underWay -= 1
       isOver = true
     }
-    // Of who is gone before the first row is read, nothing else tells.
+    // Of who is gone before the first row is read, the rows themselves never hear.
     if (signal.aborted) over()
     else signal.addEventListener('abort', over, { once: true })
-    const text = encoded(rows, over)
+    const text = new ReadableStream<Uint8Array>(source(encoded(rows, over), over))
     const name = `sekisho-${kind}.${format === 'csv' ? 'csv' : 'jsonl'}`
-    return new Response(ReadableStream.from(text), {
+    return new Response(text, {
       headers: {
         'content-type': format === 'csv' ? 'text/csv; charset=utf-8' : 'application/jsonl',
         'content-disposition': `attachment; filename="${name}"`,
@@ -45,5 +46,20 @@ async function* encoded(rows: AsyncIterable<string>, over: () => void): AsyncGen
     for await (const text of rows) if (text !== '') yield encoder.encode(text)
   } finally {
     over()
+  }
+}
+
+/** As ReadableStream.from has it, and told of an end also before the first row. */
+function source(text: AsyncGenerator<Uint8Array>, over: () => void): UnderlyingSource<Uint8Array> {
+  return {
+    async pull(controller) {
+      const { done, value } = await text.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      over()
+      await text.return(undefined)
+    },
   }
 }
