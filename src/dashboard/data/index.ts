@@ -26,6 +26,7 @@ import { deviceId, deviceOf } from './device.ts'
 import { devicesOf, type Known, liveOf, withUsage } from './devices.ts'
 import { exported } from './export.ts'
 import { type AskAgent, Host, type HostCost, type HostStatus, unlessLate } from './host.ts'
+import { Keepers } from './keepers.ts'
 import { Live } from './live.ts'
 import { DAY, NEW_AFTER, newNamesOf, recentOf } from './now.ts'
 import { namesOf, questionsOf, type Router } from './questions.ts'
@@ -73,6 +74,7 @@ class Data implements DashboardData {
   readonly #asker: Asker
   readonly #shared = new Shared()
   readonly #files: StatusFiles
+  readonly #keepers: Keepers
   readonly #host: Host
   readonly #archive: ArchiveLook
   readonly #live: Live
@@ -86,6 +88,7 @@ class Data implements DashboardData {
       place: { data, site: DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS },
     })
     this.#files = new StatusFiles(run, data)
+    this.#keepers = new Keepers(run)
     this.#host = new Host(askAgent)
     this.#archive = new ArchiveLook(data)
     this.#live = new Live({
@@ -109,6 +112,7 @@ class Data implements DashboardData {
 
   async device(id: string, span: Span, { signal }: AskOptions = {}): Promise<DevicePage> {
     const mac = deviceId(id)
+    await this.#keepers.record(span)
     const [found, leases, open] = await Promise.all([
       this.#answer(`device ${mac}`, span, signal, async (session) =>
         deviceOf(session, await this.#known(), mac, span),
@@ -139,7 +143,8 @@ class Data implements DashboardData {
     return this.#answer('questions', query, signal, (session) => questionsOf(session, query, this.#router))
   }
 
-  connections(query: ConnectionsQuery, { signal }: AskOptions = {}) {
+  async connections(query: ConnectionsQuery, { signal }: AskOptions = {}) {
+    await this.#keepers.record(query)
     return this.#answer('connections', query, signal, (session) => connectionsOf(session, query))
   }
 
