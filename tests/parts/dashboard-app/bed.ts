@@ -98,7 +98,7 @@ const AXE = await readFile(join(import.meta.dirname, '../../../node_modules/axe-
 export async function seriousIssues(page: Page): Promise<string[]> {
   // The debugger puts it in: the page's policy lets nothing in otherwise.
   await page.evaluate(AXE)
-  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  const { violations } = await page.evaluate<AxeResults>(`axe.run({ resultTypes: ['violations'] })`)
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)

@@ -31,12 +31,14 @@ export interface FixtureServer {
   readonly posts: { readonly path: string; readonly body: unknown }[]
   /** Who asks is signed in, or not. */
   signedIn: boolean
+  /** Nothing is said any more to who listens, and nobody new may listen. */
+  silent: boolean
   close(): Promise<void>
 }
 
 export async function fixtureServer(folder: string, port = 0): Promise<FixtureServer> {
   const posts: FixtureServer['posts'] = []
-  const state = { signedIn: true, url: '', posts, close }
+  const state = { signedIn: true, silent: false, url: '', posts, close }
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)
@@ -57,7 +59,10 @@ export async function fixtureServer(folder: string, port = 0): Promise<FixtureSe
     if (url.pathname === '/api/session') return sendJson(response, 200, session())
     if (!state.signedIn)
       return sendJson(response, 401, { error: 'nobody is signed in' } satisfies ErrorReport)
-    if (url.pathname === '/api/live') return live(response)
+    if (url.pathname === '/api/live') {
+      if (state.silent) return sendJson(response, 503, { error: 'too many pages are open' })
+      return live(response, () => state.silent)
+    }
     if (url.pathname.startsWith('/api/export/')) {
       response.setHeader('content-disposition', 'attachment; filename="rows.csv"')
       response.end('time,name\n')
@@ -126,7 +131,7 @@ function got(url: URL): unknown {
   return undefined
 }
 
-function live(response: ServerResponse): void {
+function live(response: ServerResponse, isSilent: () => boolean): void {
   response.setHeader('content-type', 'text/event-stream')
   const send = (event: string, data: unknown): void => {
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
@@ -135,6 +140,7 @@ function live(response: ServerResponse): void {
   for (let before = PAST_SECONDS; before >= 0; before -= 1) send('rates', ratesAt(now - before * 1000))
   send('wan', { ipv4: 'up', ipv6: 'up' })
   const timer = setInterval(() => {
+    if (isSilent()) return
     const time = Date.now()
     const [question] = questions(time)
     send('rates', ratesAt(time))

@@ -63,6 +63,31 @@ describe.each(WINDOWS)('$name', ({ name, ...options }) => {
     expect(faults).toEqual([])
     await context.close()
   })
+
+  test('so do what one signs in with, and the dialogs', async () => {
+    const { context, page, faults } = await open(the, options)
+    the.server.signedIn = false
+    await visit(page, '/')
+    await page.locator('#password').waitFor()
+    await page.screenshot({ path: join(SCREENSHOTS, `sign-in-${name}.png`) })
+    expect(await seriousIssues(page)).toEqual([])
+    the.server.signedIn = true
+    await visit(page, `/devices/${TV}`)
+    for (const [i, file] of ['rename', 'reserve', 'pause'].entries()) {
+      await page.locator('.actions button').nth(i).click()
+      await page.getByRole('dialog').waitFor()
+      await page.screenshot({ path: join(SCREENSHOTS, `${file}-${name}.png`) })
+      expect(await seriousIssues(page)).toEqual([])
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+    }
+    await page.keyboard.press('?')
+    await page.getByRole('dialog').waitFor()
+    await page.screenshot({ path: join(SCREENSHOTS, `keys-${name}.png`) })
+    expect(await seriousIssues(page)).toEqual([])
+    expect(faults).toEqual([])
+    await context.close()
+  })
 })
 
 test('what the network says is shown as text', async () => {

@@ -17,6 +17,7 @@ afterAll(() => the?.close())
 
 beforeEach(async () => {
   the.server.signedIn = true
+  the.server.silent = false
   the.server.posts.length = 0
   const opened = await open(the, {})
   watched = opened
@@ -197,6 +198,29 @@ test('a session that ends asks to sign in, and comes back to the page', async ()
   await page.getByRole('heading', { name: 'Connections' }).waitFor()
   expect(query('unresolved')).toBe('true')
   for (const fault of watched.faults.splice(0)) expect(fault).toContain('401')
+})
+
+test('a router that does not answer is told of, and awaited', async () => {
+  await visit(page, '/archive')
+  await page.context().setOffline(true)
+  await page.getByRole('link', { name: 'Devices', exact: true }).click()
+  await page.getByText('The router does not answer.').waitFor()
+  await page.context().setOffline(false)
+  await page.getByRole('link', { name: 'living-room-tv' }).waitFor()
+  for (const fault of watched.faults.splice(0)) expect(fault).toContain('ERR_INTERNET_DISCONNECTED')
+})
+
+test('a live feed that falls silent is begun anew', async () => {
+  await page.clock.install()
+  await visit(page, '/archive')
+  await page.getByRole('button', { name: 'Live' }).waitFor()
+  the.server.silent = true
+  await page.clock.fastForward(15_000)
+  await page.getByRole('button', { name: 'Reconnecting…' }).waitFor()
+  the.server.silent = false
+  await page.clock.fastForward(60_000)
+  await page.getByRole('button', { name: 'Live' }).waitFor()
+  for (const fault of watched.faults.splice(0)) expect(fault).toContain('503')
 })
 
 test('on a phone the other pages, the language and the colours are under More', async () => {

@@ -2,6 +2,7 @@ import type { NowReport } from '../../api.ts'
 import { bytes, count, latency, percent, rate, when } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { liveWan, rates } from '../live.ts'
+import { navigate } from '../location.ts'
 import { AlertList } from '../parts/alert-list.tsx'
 import { Bar } from '../parts/bar.tsx'
 import { Card } from '../parts/card.tsx'
@@ -169,6 +170,7 @@ function Rest({ report }: { readonly report: NowReport }) {
             { label: t.value.traffic.up, values: wan.up.values, colour: 'up' },
           ]}
           text={bytes}
+          onZoom={({ fromMs, toMs }) => navigate(`/connections?from=${fromMs}&to=${toMs}`)}
         />
       </Card>
       <NewSinceYesterday changes={changes} />
