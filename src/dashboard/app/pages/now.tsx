@@ -143,12 +143,7 @@ function Rest({ report }: { readonly report: NowReport }) {
         <ul class="bars">
           {top.map((row) => (
             <li key={row.key}>
-              <a
-                class="bars-name"
-                href={`/devices?${new URLSearchParams({ text: row.key, since: '1h' }).toString()}`}
-              >
-                <Told text={row.key} />
-              </a>
+              <TopName row={row} />
               <Volume down={row.down} up={row.up} />
               <Bar down={row.down} up={row.up} most={most} />
             </li>
@@ -175,6 +170,24 @@ function Rest({ report }: { readonly report: NowReport }) {
       </Card>
       <NewSinceYesterday changes={changes} />
     </>
+  )
+}
+
+/** Zones that are no network of devices, which have no page. */
+const OURS: readonly (string | undefined)[] = ['router', 'containers']
+
+function TopName({ row }: { readonly row: NowReport['top'][number] }) {
+  const query = new URLSearchParams({ client: row.key, since: '1h' })
+  return (
+    <span class="bars-name">
+      {OURS.includes(row.of) ? (
+        <Told text={row.key} />
+      ) : (
+        <a href={`/connections?${query.toString()}`}>
+          <Told text={row.key} />
+        </a>
+      )}
+    </span>
   )
 }
 
