@@ -107,7 +107,7 @@ const NAMES = [
 
 export function questions(now: number): QuestionRow[] {
   const household = devices(now)
-  return Array.from({ length: 60 }, (_, i) => {
+  return Array.from({ length: 24 }, (_, i) => {
     const device = household[i % 8]
     const outcome =
       i % 11 === 5 ? 'nxdomain' : i % 17 === 9 ? 'failed' : i % 23 === 13 ? 'timeout' : 'answered'
@@ -293,7 +293,7 @@ export function fixture(now: number): Household {
     }),
     questions: { rows: questions(now), next: 'older' },
     connections: {
-      rows: Array.from({ length: 60 }, (_, i) => connection(now, i)),
+      rows: Array.from({ length: 24 }, (_, i) => connection(now, i)),
       next: 'older',
     },
     search: (span, text, kind) => {

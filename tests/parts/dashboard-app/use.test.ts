@@ -201,11 +201,13 @@ test('a session that ends asks to sign in, and comes back to the page', async ()
 })
 
 test('a router that does not answer is told of, and awaited', async () => {
+  await page.clock.install()
   await visit(page, '/archive')
   await page.context().setOffline(true)
   await page.getByRole('link', { name: 'Devices', exact: true }).click()
   await page.getByText('The router does not answer.').waitFor()
   await page.context().setOffline(false)
+  await page.clock.fastForward(5000)
   await page.getByRole('link', { name: 'living-room-tv' }).waitFor()
   for (const fault of watched.faults.splice(0)) expect(fault).toContain('ERR_INTERNET_DISCONNECTED')
 })

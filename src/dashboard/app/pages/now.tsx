@@ -111,6 +111,7 @@ function Rest({ report }: { readonly report: NowReport }) {
       </Card>
       <Card
         title={texts.dns}
+        class="filled"
         aside={
           <a class="note" href="/names?since=1h">
             {t.value.pages.names}
