@@ -47,6 +47,11 @@ describe('a device', () => {
     })
   })
 
+  it('that calls itself what a terminal would obey', () => {
+    const leases = [{ ...lease, address: '10.0.0.140', name: '\x1b[2Jtv\n', mac: CAMERA, network: 'home' }]
+    expect(findDevice(CAMERA, { ...KNOWN, leases }).label).toBe('\\x1b[2Jtv\\x0a')
+  })
+
   it('with an address of its own', () => {
     expect(findDevice('10.0.0.77', KNOWN)).toMatchObject({ mac: CAMERA, label: CAMERA, networks: ['home'] })
   })

@@ -1,4 +1,5 @@
 import { MacAddress, type Reservation } from '../config/schema.ts'
+import { printable } from '../lib/printable.ts'
 import { Refusal } from '../move/refusal.ts'
 import { type KnownNetwork, type ListedLease, networkOf } from '../status/listed-leases.ts'
 import { leaseOf } from './plan-reservation.ts'
@@ -48,7 +49,8 @@ export function findDevice(who: string, { networks, leases, neighbours }: Known)
   if (names.size === 0) throw unknown
   return {
     mac,
-    label: reservation?.name ?? (own[0]?.name.split('.')[0] || mac),
+    // What a device says of itself is any text.
+    label: reservation?.name ?? (printable(own[0]?.name.split('.')[0] ?? '') || mac),
     networks: [...names],
     ...(reservation && { reservation }),
     addresses,

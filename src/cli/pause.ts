@@ -56,12 +56,12 @@ async function resume(who: string): Promise<Changed & { says: string }> {
   const mac = MacAddress.safeParse(who).data ?? findDevice(who, await knownDevices()).mac
   const changed = await changeHere((text) => {
     if (pausedIn(text, mac).length === 0)
-      throw new Refusal(`${who} is not paused`, 'sekisho pause does; what else refuses it is in router.yaml')
+      throw new Refusal(`${mac} is not paused`, 'sekisho pause does; what else refuses it is in router.yaml')
     const edited = resumeDevice(text, mac)
     if (edited !== undefined) return edited
     throw new Refusal('router.yaml has the pause in no plain place', `take it out of firewall.deny by hand`)
   })
-  return { ...changed, says: `${who} has the Internet again.` }
+  return { ...changed, says: `${mac} has the Internet again.` }
 }
 
 /** What the firewall let pass before goes on otherwise: it looks at what begins. Returns how many were ended. */

@@ -7,8 +7,9 @@ import type { Lab } from './lab.ts'
 import { enterRootButItsNetwork, script } from './namespaces.ts'
 
 const FORWARD = join(import.meta.dirname, 'window-forward.ts')
-/** The router's address in the network of the laptop, and where the dashboard serves. */
-const DASHBOARD = { address: '10.0.0.1', port: 443 } as const
+/** The router's address in the network of the laptop. */
+const ROUTER = '10.0.0.1'
+const HTTPS_PORT = '443'
 const FIRST_PORT = 8443
 const PATIENCE_MS = 10_000
 
@@ -17,6 +18,8 @@ interface Window {
   readonly process: number
   /** On the building machine's loopback. */
   readonly port: number
+  /** The router's. */
+  readonly target: string
 }
 
 /**
@@ -27,29 +30,23 @@ export async function dashboardUrl(lab: Lab): Promise<string | undefined> {
   const link = await lab.router.exec(['sekisho', 'dashboard', 'link', '--json'])
   if (link.code !== 0) return undefined
   const { url }: { url: string } = JSON.parse(link.stdout)
-  const { pathname, search, hash } = new URL(url)
-  const { port } = await openWindow(lab)
+  const { pathname, search, hash, port: target } = new URL(url)
+  const { port } = await openWindow(lab, target || HTTPS_PORT)
   return `https://127.0.0.1:${port}${pathname}${search}${hash}`
 }
 
 /** Starts the forwarder unless it runs: as the laptop sees the dashboard, so does this machine's loopback. */
-async function openWindow(lab: Lab): Promise<Window> {
+async function openWindow(lab: Lab, target: string): Promise<Window> {
   const file = join(lab.places.run, 'window.json')
   const known = await readWindow(file)
-  if (known && (await isForwarder(lab, known.process))) return known
+  if (known?.target === target && (await isForwarder(lab, known.process))) return known
   const { root, hosts } = lab.state
   const log = join(lab.places.disk, 'window.log')
   await writeFile(log, '')
   const namespace = `/proc/${hosts.laptop}/ns/net`
-  const command = [process.execPath, FORWARD, namespace, DASHBOARD.address, DASHBOARD.port, FIRST_PORT]
-  const line = await runOk([
-    ...enterRootButItsNetwork(root),
-    'bash',
-    script('service.sh'),
-    log,
-    ...command.map(String),
-  ])
-  const opened: Window = { process: Number(line.trim()), port: await portOf(log) }
+  const command = [process.execPath, FORWARD, namespace, ROUTER, target, String(FIRST_PORT)]
+  const line = await runOk([...enterRootButItsNetwork(root), 'bash', script('service.sh'), log, ...command])
+  const opened: Window = { process: Number(line.trim()), port: await portOf(log), target }
   await writeFile(file, `${JSON.stringify(opened)}\n`)
   return opened
 }

@@ -116,6 +116,7 @@ const Output = z.strictObject({
       owner: Owner.optional(),
       mode: Mode.optional(),
       backup: z.union([z.boolean(), z.array(Inside).min(1)]),
+      secret: z.boolean().optional(),
     }),
   ),
   agentRequests: z.boolean().optional(),

@@ -319,7 +319,8 @@ function volumesOf(owner: string, output: ModuleOutput): OwnedVolume[] {
   return output.data.map((volume) => {
     const { uid, gid } = ids(volume.owner ?? '0:0')
     const path = `${PATHS.data}/${owner}/${relative(owner, volume.name)}`
-    return { path, owner, uid, gid, mode: volume.mode ?? 0o750, backup: volume.backup }
+    const secret = volume.secret === true && { secret: true as const }
+    return { path, owner, uid, gid, mode: volume.mode ?? 0o750, backup: volume.backup, ...secret }
   })
 }
 

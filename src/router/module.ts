@@ -182,6 +182,8 @@ export interface DataVolume {
   readonly mode?: number
   /** Whether it goes into a backup: all of it, nothing, or these files of it. */
   readonly backup: boolean | readonly string[]
+  /** What goes into a backup are secrets: never in a readable one, and left out of one without secrets. */
+  readonly secret?: boolean
 }
 
 export interface ModuleOutput {

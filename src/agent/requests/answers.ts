@@ -53,8 +53,7 @@ export class Answers {
     const key = JSON.stringify(question)
     const known = this.#kept.get(key)
     if (known && (known.until === undefined || performance.now() < known.until)) return known.value
-    const value = this.#count(this.#questions.then(() => this.#look(question)))
-    this.#questions = value.catch(() => undefined)
+    const value = this.#count(this.#look(question))
     const kept: Kept = { value, until: undefined }
     this.#kept.set(key, kept)
     const forget = (): void => {
@@ -73,8 +72,11 @@ export class Answers {
         return this.#connections()
       case 'paused':
         return pausedNow(this.#current)
-      default:
-        return askCli(this.#sekisho, question)
+      default: {
+        const said = this.#questions.then(() => askCli(this.#sekisho, question))
+        this.#questions = said.catch(() => undefined)
+        return said
+      }
     }
   }
 

@@ -38,7 +38,10 @@ export interface Holders {
 
 /** What is open in connection tracking, the largest first. */
 export async function openConnections(): Promise<readonly OpenConnection[]> {
-  const holders = await holdersNow()
+  return listOpen(await holdersNow())
+}
+
+export async function listOpen(holders: Holders): Promise<readonly OpenConnection[]> {
   let held: OpenConnection[] = []
   await listConntrack((bytes, scan) => {
     const conntrack = conntrackOf(bytes, scan)

@@ -90,7 +90,8 @@ export class ArchiveLook {
         [],
         `SELECT file_name, num_rows::DOUBLE AS n FROM parquet_file_metadata(${files})`,
       )
-      for (const row of rows) this.#rows.set((text(row.file_name) ?? '').slice(root.length + 1), number(row.n))
+      for (const row of rows)
+        this.#rows.set((text(row.file_name) ?? '').slice(root.length + 1), number(row.n))
     }
   }
 }

@@ -70,7 +70,8 @@ export function connectionRow(row: Answer, holderAt: HolderAt): ConnectionRow {
 
 /** The address of our end. */
 function ourAddress(row: Answer): string {
-  const inside = row.sourceZone === 'wan' ? (row.postNatDestinationAddress ?? row.destinationAddress) : row.sourceAddress
+  const inside =
+    row.sourceZone === 'wan' ? (row.postNatDestinationAddress ?? row.destinationAddress) : row.sourceAddress
   return text(inside) ?? ''
 }
 
@@ -149,7 +150,7 @@ async function wholes(session: Session, rows: readonly Answer[], span: Span): Pr
 
 /** An id is used anew after a restart. */
 function keyOf({ flowId, startMs }: Answer): string {
-  return `${String(flowId)} ${String(startMs)}`
+  return `${text(flowId)} ${number(startMs)}`
 }
 
 /** SQL for the connections that are meant. */
@@ -174,7 +175,8 @@ async function textMatch(session: Session, wanted: string, span: Span): Promise<
   if (address) return CLIENT_COLUMNS.map((column) => `(${addressMatch(column, address)})`).join(' OR ')
   const service = /^(?:(tcp|udp) )?(\d{1,5})$/.exec(wanted.toLowerCase())
   if (service) {
-    const protocol = service[1] === 'tcp' || service[1] === 'udp' ? ` AND protocolIdentifier = ${NUMBERS[service[1]]}` : ''
+    const protocol =
+      service[1] === 'tcp' || service[1] === 'udp' ? ` AND protocolIdentifier = ${NUMBERS[service[1]]}` : ''
     return `destinationTransportPort = ${Number(service[2])}${protocol}`
   }
   const client = await clientOf(session, wanted, span)

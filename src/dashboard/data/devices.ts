@@ -1,5 +1,5 @@
-import { moment, number, rowsOf, text } from '../../recorder/ask/rows.ts'
 import { endsSql } from '../../recorder/ask/ends.ts'
+import { moment, number, rowsOf, text } from '../../recorder/ask/rows.ts'
 import { overviewOf } from '../../recorder/devices/overview.ts'
 import type { DevicesState } from '../../recorder/devices/state.ts'
 import type { Session } from '../../recorder/query/session.ts'

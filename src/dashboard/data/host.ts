@@ -17,9 +17,7 @@ export const HostStatus = z.object({
   generation: z.number().nullable().catch(null),
   confirmed: z.boolean().catch(true),
   confirmWithinSecs: z.number().nullable().catch(null),
-  services: z
-    .array(z.object({ module: Text, service: Text, state: Text, image: Text.optional() }))
-    .catch([]),
+  services: z.array(z.object({ module: Text, service: Text, state: Text, image: Text.optional() })).catch([]),
 })
 export type HostStatus = z.output<typeof HostStatus>
 

@@ -243,7 +243,8 @@ class Data implements DashboardData {
     const options = signal ? { signal } : {}
     // The kind says which query it is.
     if (kind === 'devices') yield (await this.devices(query, options)).devices
-    else if (kind === 'names') yield (await this.names({ ...(query as NamesQuery), limit: EXPORT_PAGE }, options)).rows
+    else if (kind === 'names')
+      yield (await this.names({ ...(query as NamesQuery), limit: EXPORT_PAGE }, options)).rows
     else {
       let cursor: string | undefined
       do {
@@ -300,7 +301,9 @@ class Data implements DashboardData {
     const sinceMs = Date.parse(wan?.since ?? '')
     const lostRows = recorder?.log.dropped.rows ?? 0
     const alerts: Alert[] = [
-      ...(wan && wan.state !== 'up' ? [{ kind: 'wan-down' as const, detail: wan.state, timeMs: sinceMs || nowMs }] : []),
+      ...(wan && wan.state !== 'up'
+        ? [{ kind: 'wan-down' as const, detail: wan.state, timeMs: sinceMs || nowMs }]
+        : []),
       ...unwell(status),
       ...(lostRows > 0 ? [{ kind: 'records-lost' as const, detail: String(lostRows) }] : []),
       ...overBudget(cost),
@@ -347,7 +350,9 @@ class Data implements DashboardData {
 
   #newNames(nowMs: number): Promise<string[]> {
     return this.#kept('names', NAMES_KEPT_MS, () =>
-      this.#asker.ask({ fromMs: nowMs - NEW_AFTER, toMs: nowMs }, undefined, (session) => newNamesOf(session, nowMs)),
+      this.#asker.ask({ fromMs: nowMs - NEW_AFTER, toMs: nowMs }, undefined, (session) =>
+        newNamesOf(session, nowMs),
+      ),
     )
   }
 
@@ -395,7 +400,9 @@ function unwell(status: HostStatus | undefined): Alert[] {
 function overBudget(cost: HostCost | undefined): Alert[] {
   const { budgetYen, bills = [] } = cost ?? {}
   if (budgetYen === undefined) return []
-  const over = bills.find(({ yen, years, label }) => yen > budgetYen && years <= 1 && !label.endsWith('tenfold'))
+  const over = bills.find(
+    ({ yen, years, label }) => yen > budgetYen && years <= 1 && !label.endsWith('tenfold'),
+  )
   return over ? [{ kind: 'over-budget', subject: over.label, detail: String(Math.round(over.yen)) }] : []
 }
 

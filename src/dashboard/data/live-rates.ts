@@ -64,7 +64,12 @@ export class LiveConnections {
 }
 
 /** What a connection moved since the last look: all of it when it is newer than that. */
-function moved(now: number, before: number | undefined, startMs: number | undefined, lookedMs: number): number {
+function moved(
+  now: number,
+  before: number | undefined,
+  startMs: number | undefined,
+  lookedMs: number,
+): number {
   if (before !== undefined) return Math.max(0, now - before)
   return startMs !== undefined && startMs >= lookedMs ? now : 0
 }

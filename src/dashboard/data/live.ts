@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DevicesState } from '../../recorder/devices/state.ts'
 import { Tail } from '../../recorder/query/tail.ts'
 import type { LiveEvent } from '../dashboard-data.ts'
-import { LiveConnections, type LiveFlow } from './live-rates.ts'
-import { liveConnection, liveQuestion } from './live-rows.ts'
 import type { HolderAt } from './holders.ts'
 import { Listener } from './listener.ts'
+import { LiveConnections, type LiveFlow } from './live-rates.ts'
+import { liveConnection, liveQuestion } from './live-rows.ts'
 
 export interface LiveOptions {
   /** The recorder's data directory. */

@@ -31,7 +31,13 @@ const FACTOR = 4
 const TIES: Readonly<Record<KindName, readonly string[]>> = {
   dns: ['clientAddress', 'clientPort', 'messageId', 'queryName', 'queryType', 'responseTimeMicroseconds'],
   flows: ['flowId', 'sourceAddress', 'destinationAddress', 'octetDeltaCount'],
-  netflow: ['exporterAddress', 'sourceAddress', 'destinationAddress', 'sourceTransportPort', 'octetDeltaCount'],
+  netflow: [
+    'exporterAddress',
+    'sourceAddress',
+    'destinationAddress',
+    'sourceTransportPort',
+    'octetDeltaCount',
+  ],
   drops: ['sourceAddress', 'destinationAddress', 'sourceTransportPort', 'destinationTransportPort'],
   syslog: ['hostname', 'appName', 'procId', 'msg'],
   container: ['containerId', 'stream', 'log'],
@@ -49,13 +55,22 @@ export interface Cursor {
 
 export function parseCursor(text: string): Cursor {
   const match = /^(\d{1,17})\.(\d{1,20})$/.exec(text)
-  if (!match) throw new DataProblem(400, 'the cursor is none of ours', 'leave it out, and begin at the beginning')
+  if (!match)
+    throw new DataProblem(400, 'the cursor is none of ours', 'leave it out, and begin at the beginning')
   return { micros: BigInt(match[1] ?? 0), tie: BigInt(match[2] ?? 0) }
 }
 
-/** Of a row that has `micros` and `tie`. */
-export function cursorOf(row: Answer): string {
-  return `${String(row.micros)}.${String(row.tie)}`
+/** The place of a row that has the columns of `orderColumns`. */
+export function placeIn(row: Answer): Cursor {
+  return { micros: bigint(row.micros), tie: bigint(row.tie) }
+}
+
+export function cursorText({ micros, tie }: Cursor): string {
+  return `${micros}.${tie}`
+}
+
+function bigint(value: Answer[string] | undefined): bigint {
+  return typeof value === 'bigint' ? value : 0n
 }
 
 /** SQL for what of these must be selected, beside the columns, so that rows have an order and pages a cursor. */
@@ -95,8 +110,8 @@ export async function newest(session: Session, wanted: Wanted): Promise<Page> {
 }
 
 /** Rows of which there may be one too many. */
-export function page(rows: readonly Answer[], limit: number): Page {
+function page(rows: readonly Answer[], limit: number): Page {
   const last = rows[limit - 1]
   const shown = rows.slice(0, limit)
-  return rows.length > limit && last ? { rows: shown, next: cursorOf(last) } : { rows: shown }
+  return rows.length > limit && last ? { rows: shown, next: cursorText(placeIn(last)) } : { rows: shown }
 }

@@ -92,16 +92,16 @@ async function eventsOf(session: Session, span: Span): Promise<Alert[]> {
   const rows = await rowsOf(
     session,
     ['events', 'devices'],
-    `SELECT e.tag, e.sender, e.at, e.detail, coalesce(n.device, e.mac, e.sender) AS subject FROM (
-        SELECT tag, sender, max(at) AS at, arg_max(detail, at) AS detail, arg_max(mac, at) AS mac FROM (
-          SELECT tag, senderAddress AS sender, epoch_ms("time")::DOUBLE AS at,
+    `SELECT e.tag, e.sender, e.told, e.detail, coalesce(n.device, e.mac, e.sender) AS subject FROM (
+        SELECT tag, sender, max(told) AS told, arg_max(detail, told) AS detail, arg_max(mac, told) AS mac FROM (
+          SELECT tag, senderAddress AS sender, epoch_ms("time")::DOUBLE AS told,
             coalesce(record->>'destinationName', record->>'serverAddress', record->>'destinationAddress') AS detail,
             record->>'macAddress' AS mac
           FROM events WHERE tag IN ('dns.bypass', 'egress.unresolved') AND ${onDates(span)} AND ${during('events', span)})
         GROUP BY 1, 2) e
       LEFT JOIN (SELECT address, arg_max(macAddress, "until") AS mac FROM devices GROUP BY 1) d ON d.address = e.sender
       LEFT JOIN (${LATEST_NAMES}) n ON n.macAddress = coalesce(e.mac, d.mac)
-      ORDER BY e.at DESC`,
+      ORDER BY e.told DESC`,
   )
   return Object.entries(ALERTS).flatMap(([tag, kind]) =>
     rows
@@ -111,7 +111,7 @@ async function eventsOf(session: Session, span: Span): Promise<Alert[]> {
         const [subject, detail] = [text(row.subject), text(row.detail)]
         return {
           kind,
-          timeMs: number(row.at),
+          timeMs: number(row.told),
           ...(subject !== undefined && { subject: cutName(subject) }),
           ...(detail !== undefined && { detail: cutName(detail) }),
         }

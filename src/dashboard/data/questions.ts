@@ -4,16 +4,7 @@ import type { Session } from '../../recorder/query/session.ts'
 import { literal } from '../../recorder/sql.ts'
 import type { NamesReport, Outcome, QuestionRow, QuestionsReport } from '../api.ts'
 import type { NamesQuery, QuestionsQuery } from '../queries.ts'
-import {
-  bypassSql,
-  clientOf,
-  during,
-  nameHas,
-  OUTCOME,
-  ofClient,
-  onDates,
-  outcomeIs,
-} from './conditions.ts'
+import { bypassSql, clientOf, during, nameHas, OUTCOME, ofClient, onDates, outcomeIs } from './conditions.ts'
 import { cutName } from './cut.ts'
 import { type HolderAt, holdersOf, withMac } from './holders.ts'
 import { newest } from './newest.ts'
@@ -153,7 +144,11 @@ async function matching(
 }
 
 /** A part of a name, or who asked. */
-async function textMatch(session: Session, text: string, query: Omit<QuestionsQuery, 'limit'>): Promise<string> {
+async function textMatch(
+  session: Session,
+  text: string,
+  query: Omit<QuestionsQuery, 'limit'>,
+): Promise<string> {
   const name = nameHas('dns', 'queryName', text)
   const client = await clientOf(session, text, query)
   return client && client.holdings.length > 0 ? `${name} OR (${heldBy('clientAddress', client)})` : name

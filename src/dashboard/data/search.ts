@@ -1,7 +1,7 @@
 import { type Answer, moment, number, rowsOf, text } from '../../recorder/ask/rows.ts'
 import { type Client, condition } from '../../recorder/query/filter.ts'
-import { summary } from '../../recorder/query/shown.ts'
 import type { Session } from '../../recorder/query/session.ts'
+import { summary } from '../../recorder/query/shown.ts'
 import { KINDS, type KindName } from '../../recorder/records/kinds.ts'
 import { identifier, literal } from '../../recorder/sql.ts'
 import type { DeviceRow, SearchHit, SearchReport } from '../api.ts'
@@ -10,8 +10,8 @@ import { addressFilter, clientOf, during, lineHas, nameHas, onDates } from './co
 import { cutLine, cutName } from './cut.ts'
 import { identitiesOf, type Known, withUsage } from './devices.ts'
 import { type HolderAt, holdersOf } from './holders.ts'
-import { after, orderColumns, parseCursor } from './newest.ts'
-import { partSql, partsOf, type Parts, seriesOf } from './parts.ts'
+import { after, type Cursor, cursorText, orderColumns, parseCursor, placeIn } from './newest.ts'
+import { type Parts, partSql, partsOf, seriesOf } from './parts.ts'
 
 /** Whose records are told one by one; of devices there are rows of their own. */
 const SEARCHED: readonly KindName[] = (Object.keys(KINDS) as KindName[]).filter((kind) => kind !== 'devices')
@@ -94,11 +94,9 @@ export async function searchPage(
   }
 }
 
-interface Hit {
+interface Hit extends Cursor {
   readonly kind: KindName
   readonly row: Answer
-  readonly micros: bigint
-  readonly tie: bigint
 }
 
 /** The newest of a kind, one more than is shown; only days that are known to have some are looked into. */
@@ -134,18 +132,15 @@ async function newestHits(
       ${cursor ? `AND ${afterPlace(cursor, kind)}` : ''}
       ORDER BY micros DESC, tie DESC LIMIT ${wanted}`,
   )
-  return rows.map((row) => ({
-    kind,
-    row,
-    micros: BigInt(String(row.micros)),
-    tie: BigInt(String(row.tie)),
-  }))
+  return rows.map((row) => ({ kind, row, ...placeIn(row) }))
 }
 
 /** The newest first; of the same time by kind. */
 function byPlace(a: Hit, b: Hit): number {
   return (
-    compare(b.micros, a.micros) || SEARCHED.indexOf(a.kind) - SEARCHED.indexOf(b.kind) || compare(b.tie, a.tie)
+    compare(b.micros, a.micros) ||
+    SEARCHED.indexOf(a.kind) - SEARCHED.indexOf(b.kind) ||
+    compare(b.tie, a.tie)
   )
 }
 
@@ -154,14 +149,12 @@ function compare(a: bigint, b: bigint): number {
 }
 
 /** A place among hits of all kinds. */
-interface Place {
-  readonly micros: bigint
-  readonly tie: bigint
+interface Place extends Cursor {
   readonly kind: number
 }
 
 function placeOf({ micros, tie, kind }: Hit): string {
-  return `${micros}.${tie}.${SEARCHED.indexOf(kind)}`
+  return `${cursorText({ micros, tie })}.${SEARCHED.indexOf(kind)}`
 }
 
 function parsePlace(text: string): Place {
@@ -216,7 +209,8 @@ async function conditionsOf(
 ): Promise<Conditions> {
   const kinds = query.kind === undefined ? SEARCHED : SEARCHED.filter((kind) => kind === query.kind)
   const { text: wanted } = query
-  if (wanted === undefined) return new Map(query.kind === undefined ? [] : kinds.map((kind) => [kind, 'true']))
+  if (wanted === undefined)
+    return new Map(query.kind === undefined ? [] : kinds.map((kind) => [kind, 'true']))
   const address = addressFilter(wanted)
   // An address means the packets, a name or a MAC address the device.
   const client = address ? undefined : await clientOf(session, wanted, query)
@@ -259,7 +253,11 @@ function textIn(kind: KindName, wanted: string, columns: typeof NAMES): string[]
 }
 
 /** Devices whose name, maker or MAC address has the text, or that have the address now. */
-async function devicesNamed(session: Session, wanted: string | undefined, known: Known): Promise<DeviceRow[]> {
+async function devicesNamed(
+  session: Session,
+  wanted: string | undefined,
+  known: Known,
+): Promise<DeviceRow[]> {
   if (wanted === undefined) return []
   const text = wanted.toLowerCase()
   const mac = MAC_BEGINNING.test(text) ? text.replaceAll('-', ':') : undefined

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { NOTHING, parseState, type DevicesState } from '../../recorder/devices/state.ts'
+import { type DevicesState, NOTHING, parseState } from '../../recorder/devices/state.ts'
 
 /*
  * What the router's processes write of themselves below /run/sekisho. A file may be missing, of another release, or left by

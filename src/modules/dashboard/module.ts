@@ -1,8 +1,7 @@
 import { posix } from 'node:path'
 import { z } from 'zod'
-import type { Issue } from '../../config/issue.ts'
 import { Port } from '../../config/schema.ts'
-import type { Router } from '../../router/model.ts'
+import { managersIssue, mayManage } from '../../router/managers.ts'
 import { defineModule, type Mount, type Provided } from '../../router/module.ts'
 import { PATHS } from '../../router/paths.ts'
 import { LISTEN, renderDashboardSettings } from './render.ts'
@@ -36,8 +35,13 @@ export const dashboard = defineModule({
           },
         ]
       : []),
-    ...(config.networks ?? []).flatMap((name, i) => networkIssue(name, i, router)),
-    ...(config.networks === undefined && mayManage(router).length === 0
+    ...(config.networks ?? []).flatMap((name, i) =>
+      managersIssue(name, ['modules', 'dashboard', 'networks', i], router, {
+        why: 'the dashboard shows what everybody does',
+        instead: 'open it from',
+      }),
+    ),
+    ...(config.networks === undefined && !router.networks.some(mayManage)
       ? [
           {
             path: ['modules', 'dashboard'],
@@ -75,7 +79,7 @@ export const dashboard = defineModule({
     const { config, router, provided } = ctx
     const state = ctx.dataPath('state')
     const tls = ctx.dataPath('tls')
-    const networks = config.networks ?? mayManage(router)
+    const networks = config.networks ?? router.networks.filter(mayManage).map(({ name }) => name)
     return {
       files: [{ path: 'dashboard.json', text: renderDashboardSettings(ctx, networks) }],
       services: [
@@ -95,6 +99,8 @@ export const dashboard = defineModule({
           mounts: [
             { kind: 'file', file: 'dashboard.json', target: SETTINGS },
             { kind: 'data', volume: 'state', target: state },
+            // What a question needs beside memory goes to the disk: a tmpfs would be memory too.
+            { kind: 'data', volume: 'temporary', target: '/var/tmp' },
             // The host agent's, to read. The authority's key, beside it, is for the agent alone.
             asItIs(tls),
             ...provided('records').flatMap(({ directory }) =>
@@ -125,20 +131,16 @@ export const dashboard = defineModule({
       logs: [],
       data: [
         // Sessions and links are not worth a backup; who has the password keeps it.
-        { name: 'state', owner: '0:0', mode: 0o700, backup: ['password.json'] },
+        { name: 'state', owner: '0:0', mode: 0o700, backup: ['password.json'], secret: true },
         // Devices trust the authority, so it moves with the router. What it signs is made again.
-        { name: 'ca', owner: '0:0', mode: 0o700, backup: true },
+        { name: 'ca', owner: '0:0', mode: 0o700, backup: true, secret: true },
         { name: 'tls', owner: '0:0', mode: 0o700, backup: false },
+        { name: 'temporary', owner: '0:0', mode: 0o700, backup: false },
       ],
       agentRequests: true,
     }
   },
 })
-
-/** The networks whose hosts are those of who runs the router. */
-function mayManage({ networks }: Router): string[] {
-  return networks.filter(({ routerAccess }) => routerAccess.includes('ssh')).map(({ name }) => name)
-}
 
 /** A directory of the host to read, at the same path. */
 function asItIs(path: string): Mount {
@@ -148,21 +150,4 @@ function asItIs(path: string): Mount {
 /** Where modules write how they are. A file that is replaced is not seen through a mount of its own. */
 function statusDirectories(provided: readonly Provided[]): string[] {
   return [...new Set(provided.flatMap(({ file }) => (file === undefined ? [] : [posix.dirname(file)])))]
-}
-
-/** A network that is not there, or whose hosts are not those of who runs the router. */
-function networkIssue(name: string, i: number, router: Router): Issue[] {
-  const path = ['modules', 'dashboard', 'networks', i]
-  if (!router.networks.some((one) => one.name === name)) {
-    const known = router.networks.map((one) => one.name).join(', ')
-    return [{ path, message: `there is no network ${JSON.stringify(name)}`, fix: `use one of ${known}` }]
-  }
-  if (mayManage(router).includes(name)) return []
-  return [
-    {
-      path,
-      message: `${name} may not manage the router (its router_access has no ssh), and the dashboard shows what everybody does`,
-      fix: `open it from another network, or add ssh to router_access of ${name}`,
-    },
-  ]
 }

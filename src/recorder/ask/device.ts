@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { type Client, condition, heldBy, isOneOf } from '../query/filter.ts'
 import type { Session } from '../query/session.ts'
+import { literal } from '../sql.ts'
 import { endsSql, NAME, NOTE, type Note, PORT } from './ends.ts'
 import { type Answer, moment, number, rowsOf, text, texts } from './rows.ts'
 
@@ -103,8 +105,9 @@ export async function deviceReport(
   span: DeviceSpan,
   limit: number,
 ): Promise<DeviceReport> {
-  const asked = `FROM dns WHERE (${condition('dns', span)}) AND (${heldBy('clientAddress', client)})`
-  const ends = `FROM ${endsSql(condition('flows', span))} ends WHERE ${heldBy('address', client)}`
+  const kept = await keepRows(session, client, span)
+  const asked = `FROM read_parquet(${literal(kept.asked)}) WHERE true`
+  const ends = `FROM read_parquet(${literal(kept.ends)}) ends WHERE true`
   return {
     known: await knownMacs(session, client),
     addresses: addressesOf(client, span),
@@ -116,6 +119,31 @@ export async function deviceReport(
     encryptedDns: await peersOf(session, `${ends} AND applicationName = 'encrypted-dns'`),
     unresolved: await unresolvedOf(session, `${ends} AND (${NOTE}) = 'unresolved'`),
   }
+}
+
+/** Files with its questions and connections, which are read once for all that is told of them; they go with the session. */
+async function keepRows(
+  session: Session,
+  client: Client,
+  span: DeviceSpan,
+): Promise<{ readonly asked: string; readonly ends: string }> {
+  const [asked, ends] = ['asked', 'ends'].map((name) =>
+    join(session.directory, `device-${name}.parquet`),
+  ) as [string, string]
+  const options = '(FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE 20480)'
+  await rowsOf(
+    session,
+    ['dns'],
+    `COPY (SELECT "time", queryName, responseCode, status, serverAddress, localResolver FROM dns
+      WHERE (${condition('dns', span)}) AND (${heldBy('clientAddress', client)})) TO ${literal(asked)} ${options}`,
+  )
+  await rowsOf(
+    session,
+    ['flows'],
+    `COPY (SELECT "time", flowId, protocolIdentifier, port, applicationName, peer, name, nameStatus, incoming, down, up
+      FROM ${endsSql(condition('flows', span))} ends WHERE ${heldBy('address', client)}) TO ${literal(ends)} ${options}`,
+  )
+  return { asked, ends }
 }
 
 async function knownMacs(session: Session, { macs }: Client): Promise<KnownMac[]> {
@@ -149,7 +177,7 @@ function addressesOf({ holdings }: Client, { fromMs, toMs }: DeviceSpan): Device
 async function questionsOf(session: Session, asked: string): Promise<Questions> {
   const [row] = await rowsOf(
     session,
-    ['dns'],
+    [],
     `SELECT count(*) AS asked, count(DISTINCT queryName) AS "names",
       count(*) FILTER (responseCode = 'NXDOMAIN') AS nxdomain,
       count(*) FILTER (responseCode NOT IN ('NOERROR', 'NXDOMAIN')) AS failed,
@@ -167,7 +195,7 @@ async function questionsOf(session: Session, asked: string): Promise<Questions> 
 async function namesOf(session: Session, asked: string, limit: number): Promise<AskedName[]> {
   const rows = await rowsOf(
     session,
-    ['dns'],
+    [],
     `SELECT queryName AS name, count(*) AS asked,
       arg_max(CASE WHEN status = 'timeout' THEN status ELSE responseCode END, "time") AS response
       ${asked} AND queryName IS NOT NULL GROUP BY 1 ORDER BY asked DESC, name LIMIT ${limit}`,
@@ -182,7 +210,7 @@ async function namesOf(session: Session, asked: string, limit: number): Promise<
 async function resolversOf(session: Session, asked: string): Promise<Resolver[]> {
   const rows = await rowsOf(
     session,
-    ['dns'],
+    [],
     `SELECT serverAddress AS address, bool_or(coalesce(localResolver, false)) AS "local", count(*) AS asked
       ${asked} GROUP BY 1 ORDER BY "local" DESC, asked DESC, address`,
   )
@@ -198,12 +226,12 @@ async function trafficOf(session: Session, ends: string, { fromMs, toMs }: Devic
   const count = Math.max(1, Math.ceil((toMs - fromMs) / partMs))
   const [all] = await rowsOf(
     session,
-    ['flows'],
+    [],
     `SELECT count(DISTINCT flowId) AS connections, count(DISTINCT peer) AS addresses ${ends}`,
   )
   const rows = await rowsOf(
     session,
-    ['flows'],
+    [],
     // Parts end with the time: the last one is whole.
     `SELECT floor((${toMs} - epoch_ms("time")) / ${partMs})::BIGINT AS part, sum(down) AS down, sum(up) AS up
       ${ends} GROUP BY 1`,
@@ -226,7 +254,7 @@ async function trafficOf(session: Session, ends: string, { fromMs, toMs }: Devic
 async function destinationsOf(session: Session, ends: string, limit: number): Promise<Destination[]> {
   const rows = await rowsOf(
     session,
-    ['flows'],
+    [],
     `SELECT ${NAME} AS name, ${NOTE} AS note, count(DISTINCT peer) AS addresses,
       list_sort(list(DISTINCT ${PORT}))[:${MOST_PEERS}] AS ports, sum(down) AS down, sum(up) AS up,
       count(DISTINCT flowId) AS connections
@@ -246,7 +274,7 @@ async function destinationsOf(session: Session, ends: string, limit: number): Pr
 async function unresolvedOf(session: Session, ends: string): Promise<DeviceReport['unresolved']> {
   const [row] = await rowsOf(
     session,
-    ['flows'],
+    [],
     `SELECT count(DISTINCT flowId) AS connections, count(DISTINCT peer) AS addresses ${ends}`,
   )
   return {
@@ -259,7 +287,7 @@ async function unresolvedOf(session: Session, ends: string): Promise<DeviceRepor
 async function peersOf(session: Session, ends: string): Promise<Peer[]> {
   const rows = await rowsOf(
     session,
-    ['flows'],
+    [],
     `SELECT peer AS address, ${PORT} AS port, count(DISTINCT flowId) AS connections ${ends} GROUP BY 1, 2
       ORDER BY connections DESC, address, port LIMIT ${MOST_PEERS}`,
   )

@@ -44,7 +44,9 @@ export function relation(
   if (compacted !== undefined)
     parts.push(`SELECT ${columns} FROM read_parquet(${literal(compacted.path)}, hive_partitioning = false)`)
   for (const file of lines) {
-    const converted = convertedDates(file, [...archive, ...(compacted?.files ?? [])], site).map((date) => `DATE ${literal(date)}`)
+    const converted = convertedDates(file, [...archive, ...(compacted?.files ?? [])], site).map(
+      (date) => `DATE ${literal(date)}`,
+    )
     const except = converted.length > 0 ? ` AND date NOT IN (${converted.join(', ')})` : ''
     const filed = filedDate({ takenMs: file.takenMs, retentionDays })
     parts.push(

@@ -170,6 +170,8 @@ const REQUESTS = `${generatedHeader('core')}
 Description=Sekisho: answers typed requests to the host
 Requires=sekisho-requests.socket
 After=sekisho-requests.socket
+# Whoever asks often begins it often; a limit would close the socket for good.
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
