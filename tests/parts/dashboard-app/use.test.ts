@@ -68,6 +68,9 @@ test('a filter is in the address, a reload keeps it, and back takes it out', asy
 test('a time of one’s own is by the router’s clock, not the browser’s', async () => {
   await visit(page, '/names')
   await page.locator('summary').click()
+  await page.keyboard.press('Escape')
+  await page.getByLabel('From', { exact: true }).waitFor({ state: 'hidden' })
+  await page.locator('summary').click()
   await page.getByLabel('From', { exact: true }).fill('2026-01-01T09:00')
   await page.getByLabel('To', { exact: true }).fill('2026-01-02T09:00')
   await page.getByRole('button', { name: 'Show' }).click()
