@@ -48,8 +48,6 @@ export interface DataSettings {
   readonly site?: string
   /** The status files. */
   readonly runDirectory: string
-  /** The MAC addresses of devices that are paused. */
-  readonly paused?: readonly string[]
 }
 
 export interface DataOptions {
@@ -293,8 +291,12 @@ class Data implements DashboardData {
   }
 
   async #known(): Promise<Known> {
-    const [state, reserved] = await Promise.all([this.#files.devices(), this.#files.reserved()])
-    return { state, reserved, paused: new Set(this.#options.settings.paused) }
+    const [state, reserved, paused] = await Promise.all([
+      this.#files.devices(),
+      this.#files.reserved(),
+      unlessLate(this.#host.paused()),
+    ])
+    return { state, reserved, paused: new Set(paused) }
   }
 
   #findNewNames(nowMs: number): Promise<string[]> {
