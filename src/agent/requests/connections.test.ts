@@ -61,6 +61,14 @@ describe('a connection is told from the side of the device', () => {
     })
   })
 
+  it('that opened it to the router, whose port leads into a container', () => {
+    const one = connection({
+      original: ports('10.0.0.130', 50_000, '10.0.0.1', 443),
+      reply: ports('172.30.0.2', 8443, '10.0.0.130', 50_000),
+    })
+    expect(openConnection(one, holders)).toMatchObject({ destination: '10.0.0.1', destinationPort: 443 })
+  })
+
   it('by IPv6, and one that has no lease and no name', () => {
     const six = connection({
       original: ports('2001:db8:100::5', 50_000, '2001:db8:80::80', 443),

@@ -63,10 +63,12 @@ function largest(connections: readonly OpenConnection[]): OpenConnection[] {
 export function openConnection(conntrack: Conntrack, holders: Holders): OpenConnection | undefined {
   const { original, reply, counts, startMicros, tcpState } = conntrack
   if (isLoopback(original.source)) return undefined
-  // Where the packets really go: what a port forward leads to.
-  const target = reply.source
-  const fromOutside = !holders.inside(original.source) && holders.inside(target)
-  const deviceId = holders.macOf(fromOutside ? target : original.source)
+  // Where the packets really go: what a port forward leads to. A device of ours knows what it asked for, and no container.
+  const fromOutside = !holders.inside(original.source) && holders.inside(reply.source)
+  const target = fromOutside
+    ? { address: reply.source, port: reply.sourcePort }
+    : { address: original.destination, port: original.destinationPort }
+  const deviceId = holders.macOf(fromOutside ? target.address : original.source)
   const device = deviceId === undefined ? undefined : holders.nameOf(deviceId)
   const opener = counts?.originalBytes ?? 0
   const answerer = counts?.replyBytes ?? 0
@@ -76,8 +78,8 @@ export function openConnection(conntrack: Conntrack, holders: Holders): OpenConn
     protocol: protocolOf(original),
     source: original.source,
     ...(original.sourcePort !== undefined && { sourcePort: original.sourcePort }),
-    destination: target,
-    ...(reply.sourcePort !== undefined && { destinationPort: reply.sourcePort }),
+    destination: target.address,
+    ...(target.port !== undefined && { destinationPort: target.port }),
     ...(tcpState !== undefined && { state: tcpState }),
     ...(startMicros !== undefined && { startMs: Math.floor(startMicros / 1000) }),
     down: fromOutside ? opener : answerer,
