@@ -18,10 +18,18 @@ import { ProblemNote } from './parts/empty.tsx'
 import { Shell } from './parts/shell.tsx'
 import { readSession, session, sessionProblem } from './session.ts'
 
+const RETRY_MS = 5000
+
 /** All there is: to sign in, or the shell and the page that the address names. */
 export function App() {
   const { path } = place.value
   const known = session.value
+  const isLost = known === undefined && sessionProblem.value !== undefined
+  useEffect(() => {
+    if (!isLost) return
+    const timer = setInterval(() => void readSession(), RETRY_MS)
+    return () => clearInterval(timer)
+  }, [isLost])
   if (known === undefined) {
     const problem = sessionProblem.value
     return problem === undefined ? null : (

@@ -52,7 +52,7 @@ async function answerOf<T>(path: string, init: RequestInit): Promise<Answer<T>> 
     return { ok: false, problem: { status: 0, error: '' } }
   }
   const body: unknown = await response.json().catch(() => undefined)
-  if (response.ok) return { ok: true, value: body as T }
+  if (response.ok && body !== undefined) return { ok: true, value: body as T }
   const told = isErrorReport(body) ? body : { error: response.statusText || `HTTP ${response.status}` }
   return { ok: false, problem: { status: response.status, ...told } }
 }

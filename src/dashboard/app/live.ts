@@ -8,6 +8,8 @@ type Rates = LiveEvents['rates']
 const SECONDS = 180
 const ROWS = 200
 
+const SILENCE_MS = 10_000
+
 /** `waiting` is for a connection to the router; `paused` is the reader's wish. */
 export const liveState = signal<'waiting' | 'live' | 'paused'>('waiting')
 export const rates = signal<readonly Rates[]>([])
@@ -56,18 +58,13 @@ function open(): void {
     liveState.value = 'live'
     waitMs = 1000
   }
-  opened.onerror = () => {
-    // The browser's own way of trying again gives up for good at any status but 200.
-    close()
-    liveState.value = 'waiting'
-    timer = setTimeout(() => {
-      waitMs = Math.min(waitMs * 2, 30_000)
-      // It may be that we are signed out.
-      readSession().then(open, open)
-    }, waitMs)
-  }
+  // The browser's own way of trying again gives up for good at any status but 200.
+  opened.onerror = tryAgain
   on(opened, 'rates', (event) => {
     rates.value = [...rates.peek(), event].slice(-SECONDS)
+    // They come each second. A network that is gone says nothing, and the browser waits for it for minutes.
+    clearTimeout(timer)
+    timer = setTimeout(tryAgain, SILENCE_MS)
   })
   on(opened, 'question', (event) => {
     liveQuestions.value = [event, ...liveQuestions.peek()].slice(0, ROWS)
@@ -79,6 +76,16 @@ function open(): void {
   on(opened, 'wan', (event) => {
     liveWan.value = event
   })
+}
+
+function tryAgain(): void {
+  close()
+  liveState.value = 'waiting'
+  timer = setTimeout(() => {
+    waitMs = Math.min(waitMs * 2, 30_000)
+    // It may be that we are signed out.
+    readSession().then(open, open)
+  }, waitMs)
 }
 
 function on<E extends keyof LiveEvents>(

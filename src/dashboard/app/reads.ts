@@ -13,6 +13,7 @@ import type {
   Span,
   TextReport,
 } from '../api.ts'
+import type { ConnectionsQuery, ExportFormat, ExportKind, QuestionsQuery, SearchQuery } from '../queries.ts'
 
 /** A GET of the API; the type says what its answer is. */
 export interface Read<T> {
@@ -33,7 +34,7 @@ export const FILTERS = [
   'encryptedDns',
   'kind',
   'cursor',
-] as const
+] as const satisfies readonly (keyof QuestionsQuery | keyof ConnectionsQuery | keyof SearchQuery)[]
 
 /** What a list is asked for. */
 export interface ListQuery extends Span, Readonly<Partial<Record<(typeof FILTERS)[number], string>>> {
@@ -64,11 +65,7 @@ export const reads = {
 } as const
 
 /** A file of all that a view lists, and more than it shows. */
-export function exportAddress(
-  kind: 'devices' | 'names' | 'questions' | 'connections' | 'search',
-  format: 'csv' | 'json',
-  query: ListQuery,
-): string {
+export function exportAddress(kind: ExportKind, format: ExportFormat, query: ListQuery): string {
   return address(`/api/export/${kind}`, { ...query, limit: undefined, cursor: undefined, format })
 }
 

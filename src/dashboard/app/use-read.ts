@@ -11,7 +11,11 @@ export interface Reading<T> {
   readonly reload: () => void
 }
 
-/** Reads now, whenever the path changes, and every `everyMs` while somebody looks. */
+const RETRY_MS = 5000
+/** No answer, too many requests, or one who is not ready yet: what may be over soon. */
+const PASSING: ReadonlySet<number> = new Set([0, 429, 502, 503, 504])
+
+/** Reads now, whenever the path changes, and every `everyMs` while somebody looks; again where that may help. */
 export function useRead<T>(read: Read<T> | undefined, everyMs?: number): Reading<T> {
   const [state, setState] = useState<Omit<Reading<T>, 'reload'>>({
     value: undefined,
@@ -40,13 +44,21 @@ export function useRead<T>(read: Read<T> | undefined, everyMs?: number): Reading
     )
     return () => abort.abort()
   }, [path, turn])
+  const isPassing = state.problem !== undefined && PASSING.has(state.problem.status)
+  const pauseMs = isPassing ? RETRY_MS : everyMs
   useEffect(() => {
-    if (everyMs === undefined) return
-    const timer = setInterval(() => {
+    if (pauseMs === undefined) return
+    const look = (): void => {
       if (!document.hidden) setTurn((before) => before + 1)
-    }, everyMs)
-    return () => clearInterval(timer)
-  }, [everyMs])
+    }
+    const timer = setInterval(look, pauseMs)
+    // Whoever comes back to the page sees what is, not what was when they left.
+    document.addEventListener('visibilitychange', look)
+    return () => {
+      clearInterval(timer)
+      document.removeEventListener('visibilitychange', look)
+    }
+  }, [pauseMs])
   const reload = useCallback(() => setTurn((before) => before + 1), [])
   return { ...state, reload }
 }

@@ -94,11 +94,13 @@ export async function settled(page: Page): Promise<void> {
 
 const AXE = await readFile(join(import.meta.dirname, '../../../node_modules/axe-core/axe.min.js'), 'utf8')
 
-/** What axe finds that is serious or worse: the rule, and where. */
-export async function seriousIssues(page: Page): Promise<string[]> {
+/** What axe finds that is serious or worse: the rule, and where. `within` is a selector of ours. */
+export async function seriousIssues(page: Page, within = 'body'): Promise<string[]> {
   // The debugger puts it in: the page's policy lets nothing in otherwise.
   await page.evaluate(AXE)
-  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  const { violations } = await page.evaluate<AxeResults>(
+    `axe.run('${within}', { resultTypes: ['violations'] })`,
+  )
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { ActionResult, ErrorReport, SessionReport } from '../../../src/dashboard/api.ts'
-import { fixture, liveConnection, questions, ratesAt } from './fixture.ts'
+import { blank, fixture, liveConnection, questions, ratesAt } from './fixture.ts'
 
 /*
  * The built pages with the policy that the real server has, and answers of a made-up household. It is a stand-in for
@@ -31,12 +31,16 @@ export interface FixtureServer {
   readonly posts: { readonly path: string; readonly body: unknown }[]
   /** Who asks is signed in, or not. */
   signedIn: boolean
+  /** Nothing is said any more to who listens, and nobody new may listen. */
+  silent: boolean
+  /** Nothing was recorded yet. */
+  blank: boolean
   close(): Promise<void>
 }
 
 export async function fixtureServer(folder: string, port = 0): Promise<FixtureServer> {
   const posts: FixtureServer['posts'] = []
-  const state = { signedIn: true, url: '', posts, close }
+  const state = { signedIn: true, silent: false, blank: false, url: '', posts, close }
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)
@@ -57,13 +61,16 @@ export async function fixtureServer(folder: string, port = 0): Promise<FixtureSe
     if (url.pathname === '/api/session') return sendJson(response, 200, session())
     if (!state.signedIn)
       return sendJson(response, 401, { error: 'nobody is signed in' } satisfies ErrorReport)
-    if (url.pathname === '/api/live') return live(response)
+    if (url.pathname === '/api/live') {
+      if (state.silent) return sendJson(response, 503, { error: 'too many pages are open' })
+      return live(response, () => state.silent || state.blank)
+    }
     if (url.pathname.startsWith('/api/export/')) {
       response.setHeader('content-disposition', 'attachment; filename="rows.csv"')
       response.end('time,name\n')
       return
     }
-    const value = got(url)
+    const value = got(url, state.blank)
     if (value === undefined) return sendJson(response, 404, { error: 'there is no such device' })
     return sendJson(response, 200, value)
   }
@@ -99,11 +106,11 @@ function acted({ action, name }: Record<string, string>): ActionResult {
   return { ok: true, generation: 15, summary: `${action} ${name ?? ''}` }
 }
 
-function got(url: URL): unknown {
+function got(url: URL, isBlank: boolean): unknown {
   const now = Date.now()
   const number = (name: string, otherwise: number): number => Number(url.searchParams.get(name) ?? otherwise)
   const span = { fromMs: number('fromMs', now - 86_400_000), toMs: number('toMs', now) }
-  const all = fixture(now)
+  const all = isBlank ? blank(now) : fixture(now)
   const path = decodeURIComponent(url.pathname.slice('/api/'.length))
   if (path.startsWith('devices/')) return all.device(path.slice('devices/'.length), span)
   if (path.startsWith('changes/')) return all.diff
@@ -126,15 +133,17 @@ function got(url: URL): unknown {
   return undefined
 }
 
-function live(response: ServerResponse): void {
+function live(response: ServerResponse, isSilent: () => boolean): void {
   response.setHeader('content-type', 'text/event-stream')
   const send = (event: string, data: unknown): void => {
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   }
   const now = Date.now()
-  for (let before = PAST_SECONDS; before >= 0; before -= 1) send('rates', ratesAt(now - before * 1000))
-  send('wan', { ipv4: 'up', ipv6: 'up' })
+  for (let before = isSilent() ? -1 : PAST_SECONDS; before >= 0; before -= 1)
+    send('rates', ratesAt(now - before * 1000))
+  if (!isSilent()) send('wan', { ipv4: 'up', ipv6: 'up' })
   const timer = setInterval(() => {
+    if (isSilent()) return
     const time = Date.now()
     const [question] = questions(time)
     send('rates', ratesAt(time))

@@ -15,6 +15,7 @@ import type {
   Series,
   ServicesReport,
   Span,
+  TextReport,
 } from '../../../src/dashboard/api.ts'
 
 /*
@@ -106,7 +107,7 @@ const NAMES = [
 
 export function questions(now: number): QuestionRow[] {
   const household = devices(now)
-  return Array.from({ length: 60 }, (_, i) => {
+  return Array.from({ length: 24 }, (_, i) => {
     const device = household[i % 8]
     const outcome =
       i % 11 === 5 ? 'nxdomain' : i % 17 === 9 ? 'failed' : i % 23 === 13 ? 'timeout' : 'answered'
@@ -157,7 +158,22 @@ function connection(now: number, i: number): ConnectionRow {
   }
 }
 
-export function fixture(now: number) {
+interface Household {
+  readonly now: NowReport
+  readonly devices: DevicesReport
+  readonly device: (id: string, span: Span) => DevicePage | undefined
+  readonly names: (span: Span) => NamesReport
+  readonly questions: QuestionsReport
+  readonly connections: ConnectionsReport
+  readonly search: (span: Span, text: string, kind: string | null) => SearchReport
+  readonly services: ServicesReport
+  readonly changes: ChangesReport
+  readonly diff: TextReport
+  readonly plan: TextReport
+  readonly archive: ArchiveReport
+}
+
+export function fixture(now: number): Household {
   const all = devices(now)
   const day = { fromMs: now - DAY, toMs: now }
   const hour = { fromMs: now - HOUR, toMs: now }
@@ -214,9 +230,9 @@ export function fixture(now: number) {
         generations: generations.slice(0, 2),
         names: ['telemetry.tv.example.com', 'cdn-17.images.example.net', HOSTILE.name],
       },
-    } satisfies NowReport,
-    devices: { devices: all } satisfies DevicesReport,
-    device: (id: string, span: Span): DevicePage | undefined => {
+    },
+    devices: { devices: all },
+    device: (id, span) => {
       const device = all.find((one) => one.id === id)
       if (device === undefined) return undefined
       const down = wave(48, device.down / 40, 6)
@@ -264,7 +280,7 @@ export function fixture(now: number) {
         },
       }
     },
-    names: (span: Span): NamesReport => ({
+    names: (span) => ({
       asked: series(span, 72, 400, 8),
       total: 18_432,
       rows: NAMES.map((name, i) => ({
@@ -275,12 +291,12 @@ export function fixture(now: number) {
         lastMs: now - i * MINUTE,
       })),
     }),
-    questions: { rows: questions(now), next: 'older' } satisfies QuestionsReport,
+    questions: { rows: questions(now), next: 'older' },
     connections: {
-      rows: Array.from({ length: 60 }, (_, i) => connection(now, i)),
+      rows: Array.from({ length: 24 }, (_, i) => connection(now, i)),
       next: 'older',
-    } satisfies ConnectionsReport,
-    search: (span: Span, text: string, kind: string | null): SearchReport => {
+    },
+    search: (span, text, kind) => {
       if (text === 'nothing')
         return { found: { ...series(span, 60, 0, 1), values: [] }, total: 0, devices: [], hits: [] }
       const lines = Array.from({ length: 30 }, (_, i) => ({
@@ -353,8 +369,8 @@ export function fixture(now: number) {
         { name: 'syslog', received: 5120, stored: 5098, dropped: 22, malformed: 0 },
         { name: 'forward', received: 20_480, stored: 20_480, dropped: 0, malformed: 0 },
       ],
-    } satisfies ServicesReport,
-    changes: { generations } satisfies ChangesReport,
+    },
+    changes: { generations },
     diff: {
       changes: true,
       text: `--- 13 /etc/sekisho/router.yaml
@@ -401,7 +417,55 @@ export function fixture(now: number) {
         ],
         budget: 300,
       },
-    } satisfies ArchiveReport,
+    },
+  }
+}
+
+/** A router that was switched on a minute ago: nothing is known of anything. */
+export function blank(now: number): Household {
+  const none = { fromMs: now - DAY, partMs: HOUR, values: [] }
+  const all = fixture(now)
+  return {
+    now: {
+      hostname: 'gate',
+      timeMs: now,
+      wan: { ipv4: 'down', ipv6: 'down', addresses: [], gateways: [], down: none, up: none },
+      dns: { asked: none, failed: none },
+      top: [],
+      devices: { present: 0, known: 0 },
+      alerts: [],
+      changes: { devices: [], generations: [], names: [] },
+    },
+    devices: { devices: [] },
+    device: (id, span) => {
+      const page = all.device(id, span)
+      if (page === undefined) return undefined
+      const { device, report } = page
+      return {
+        device: { ...device, addresses: [], down: 0, up: 0, questions: 0 },
+        open: [],
+        report: {
+          ...report,
+          addresses: { now: [], before: [] },
+          questions: { asked: 0, names: 0, nxdomain: 0, failed: 0, unanswered: 0 },
+          names: [],
+          resolvers: [],
+          traffic: { down: 0, up: 0, connections: 0, addresses: 0, partMs: HOUR, parts: [] },
+          destinations: [],
+          encryptedDns: [],
+          unresolved: { connections: 0, addresses: 0, most: [] },
+        },
+      }
+    },
+    names: () => ({ asked: none, total: 0, rows: [] }),
+    questions: { rows: [] },
+    connections: { rows: [] },
+    search: () => ({ found: none, total: 0, devices: [], hits: [] }),
+    services: { release: '0.1.0', services: [], jobs: [], sources: [] },
+    changes: { generations: [] },
+    diff: { changes: false, text: '' },
+    plan: { changes: false, text: '' },
+    archive: { kinds: [], daily: none, logBytes: 0, lostRows: 0 },
   }
 }
 

@@ -47,11 +47,12 @@ beforeAll(async () => {
 afterAll(() => the?.close())
 
 describe.each(WINDOWS)('$name', ({ name, ...options }) => {
+  // Of each pair of languages one: what axe looks at differs by width and colours.
+  const isLookedAt = name === 'desktop-en' || name === 'phone-ja'
+
   test('every page shows itself, without a fault, and is for everybody', async () => {
     const { context, page, faults } = await open(the, options)
     const japanese = options.locale === 'ja-JP'
-    // Of each pair of languages one: what axe looks at differs by width and colours.
-    const isLookedAt = name === 'desktop-en' || name === 'phone-ja'
     for (const [file, path, english, inJapanese] of PAGES) {
       await visit(page, path)
       expect(await page.locator('h1').textContent(), path).toBe(japanese ? inJapanese : english)
@@ -63,6 +64,57 @@ describe.each(WINDOWS)('$name', ({ name, ...options }) => {
     expect(faults).toEqual([])
     await context.close()
   })
+
+  test('so do what one signs in with, and the dialogs', async () => {
+    const { context, page, faults } = await open(the, options)
+    the.server.signedIn = false
+    await visit(page, '/')
+    await page.locator('#password').waitFor()
+    await page.screenshot({ path: join(SCREENSHOTS, `sign-in-${name}.png`) })
+    if (isLookedAt) expect(await seriousIssues(page)).toEqual([])
+    the.server.signedIn = true
+    await visit(page, `/devices/${TV}`)
+    for (const [i, file] of ['rename', 'reserve', 'pause'].entries()) {
+      await page.locator('.actions button').nth(i).click()
+      await page.getByRole('dialog').waitFor()
+      await page.screenshot({ path: join(SCREENSHOTS, `${file}-${name}.png`) })
+      if (isLookedAt) expect(await seriousIssues(page, 'dialog')).toEqual([])
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+    }
+    await page.keyboard.press('?')
+    await page.getByRole('dialog').waitFor()
+    await page.screenshot({ path: join(SCREENSHOTS, `keys-${name}.png`) })
+    if (isLookedAt) expect(await seriousIssues(page, 'dialog')).toEqual([])
+    expect(faults).toEqual([])
+    await context.close()
+  })
+})
+
+test('of a router that knows nothing yet every page says so, and what to do', async () => {
+  the.server.blank = true
+  const { context, page, faults } = await open(the, { viewport: PHONE })
+  const texts = {
+    '/': 'The Internet is down',
+    '/devices': 'No device was seen yet.',
+    [`/devices/${TV}`]: 'It asked for no name in this time.',
+    '/names': 'No question in this time.',
+    '/connections': 'No connection in this time.',
+    '/search?text=x': 'Nothing was found.',
+    '/services': 'No service runs.',
+    '/changes': 'Nothing was applied yet.',
+    '/archive': 'Nothing is archived yet.',
+    '/devices/none': 'there is no such device',
+  }
+  for (const [path, text] of Object.entries(texts)) {
+    await visit(page, path)
+    await page.getByText(text).first().waitFor()
+    await page.screenshot({ path: join(SCREENSHOTS, `blank${path.replace(/\W+/g, '-')}.png`) })
+  }
+  // The device that is not there.
+  expect(faults).toEqual([expect.stringContaining('404')])
+  the.server.blank = false
+  await context.close()
 })
 
 test('what the network says is shown as text', async () => {

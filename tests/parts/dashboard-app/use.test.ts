@@ -17,6 +17,7 @@ afterAll(() => the?.close())
 
 beforeEach(async () => {
   the.server.signedIn = true
+  the.server.silent = false
   the.server.posts.length = 0
   const opened = await open(the, {})
   watched = opened
@@ -66,6 +67,9 @@ test('a filter is in the address, a reload keeps it, and back takes it out', asy
 
 test('a time of one’s own is by the router’s clock, not the browser’s', async () => {
   await visit(page, '/names')
+  await page.locator('summary').click()
+  await page.keyboard.press('Escape')
+  await page.getByLabel('From', { exact: true }).waitFor({ state: 'hidden' })
   await page.locator('summary').click()
   await page.getByLabel('From', { exact: true }).fill('2026-01-01T09:00')
   await page.getByLabel('To', { exact: true }).fill('2026-01-02T09:00')
@@ -197,6 +201,31 @@ test('a session that ends asks to sign in, and comes back to the page', async ()
   await page.getByRole('heading', { name: 'Connections' }).waitFor()
   expect(query('unresolved')).toBe('true')
   for (const fault of watched.faults.splice(0)) expect(fault).toContain('401')
+})
+
+test('a router that does not answer is told of, and awaited', async () => {
+  await page.clock.install()
+  await visit(page, '/archive')
+  await page.context().setOffline(true)
+  await page.getByRole('link', { name: 'Devices', exact: true }).click()
+  await page.getByText('The router does not answer.').waitFor()
+  await page.context().setOffline(false)
+  await page.clock.fastForward(5000)
+  await page.getByRole('link', { name: 'living-room-tv' }).waitFor()
+  for (const fault of watched.faults.splice(0)) expect(fault).toContain('ERR_INTERNET_DISCONNECTED')
+})
+
+test('a live feed that falls silent is begun anew', async () => {
+  await page.clock.install()
+  await visit(page, '/archive')
+  await page.getByRole('button', { name: 'Live' }).waitFor()
+  the.server.silent = true
+  await page.clock.fastForward(15_000)
+  await page.getByRole('button', { name: 'Reconnecting…' }).waitFor()
+  the.server.silent = false
+  await page.clock.fastForward(60_000)
+  await page.getByRole('button', { name: 'Live' }).waitFor()
+  for (const fault of watched.faults.splice(0)) expect(fault).toContain('503')
 })
 
 test('on a phone the other pages, the language and the colours are under More', async () => {

@@ -303,7 +303,7 @@ export const en = {
     lines: 'Lines',
     showLines: (service: string) => `Lines of ${service}`,
     linesOf: (service: string) => `What ${service} says`,
-    noLines: 'It said nothing in the last 24 hours.',
+    noLines: 'It said nothing in the last six hours.',
     allLines: 'Search its lines',
     empty: 'No service runs.',
     emptyFix: 'Run sekisho apply on the router.',

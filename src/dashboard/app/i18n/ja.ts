@@ -300,7 +300,7 @@ export const ja: Messages = {
     lines: 'ログ',
     showLines: (service) => `${service} のログ`,
     linesOf: (service) => `${service} のログ`,
-    noLines: '直近 24 時間のログはありません。',
+    noLines: '直近 6 時間のログはありません。',
     allLines: 'ログを検索',
     empty: '動いているサービスはありません。',
     emptyFix: 'ルーターで sekisho apply を実行してください。',

@@ -2,6 +2,7 @@ import type { NowReport } from '../../api.ts'
 import { bytes, count, latency, percent, rate, when } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { liveWan, rates } from '../live.ts'
+import { navigate } from '../location.ts'
 import { AlertList } from '../parts/alert-list.tsx'
 import { Bar } from '../parts/bar.tsx'
 import { Card } from '../parts/card.tsx'
@@ -110,6 +111,7 @@ function Rest({ report }: { readonly report: NowReport }) {
       </Card>
       <Card
         title={texts.dns}
+        class="filled"
         aside={
           <a class="note" href="/names?since=1h">
             {t.value.pages.names}
@@ -142,12 +144,7 @@ function Rest({ report }: { readonly report: NowReport }) {
         <ul class="bars">
           {top.map((row) => (
             <li key={row.key}>
-              <a
-                class="bars-name"
-                href={`/devices?${new URLSearchParams({ text: row.key, since: '1h' }).toString()}`}
-              >
-                <Told text={row.key} />
-              </a>
+              <TopName row={row} />
               <Volume down={row.down} up={row.up} />
               <Bar down={row.down} up={row.up} most={most} />
             </li>
@@ -169,10 +166,29 @@ function Rest({ report }: { readonly report: NowReport }) {
             { label: t.value.traffic.up, values: wan.up.values, colour: 'up' },
           ]}
           text={bytes}
+          onZoom={({ fromMs, toMs }) => navigate(`/connections?from=${fromMs}&to=${toMs}`)}
         />
       </Card>
       <NewSinceYesterday changes={changes} />
     </>
+  )
+}
+
+/** Zones that are no network of devices, which have no page. */
+const OURS: readonly (string | undefined)[] = ['router', 'containers']
+
+function TopName({ row }: { readonly row: NowReport['top'][number] }) {
+  const query = new URLSearchParams({ client: row.key, since: '1h' })
+  return (
+    <span class="bars-name">
+      {OURS.includes(row.of) ? (
+        <Told text={row.key} />
+      ) : (
+        <a href={`/connections?${query.toString()}`}>
+          <Told text={row.key} />
+        </a>
+      )}
+    </span>
   )
 }
 

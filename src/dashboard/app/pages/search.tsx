@@ -157,7 +157,7 @@ function Found({ report, query }: { readonly report: SearchReport; readonly quer
           onWider={zoomOut}
           tall
         />
-        <p class="note">{texts.chartHelp}</p>
+        <p class="note wide-only">{texts.chartHelp}</p>
       </Card>
       {devices.length > 0 && (
         <Card title={texts.devices}>

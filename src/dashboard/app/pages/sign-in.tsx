@@ -34,6 +34,7 @@ export function SignInPage() {
   }
 
   useEffect(() => {
+    input.current?.focus()
     document.title = `${texts.go} · ${hostname}`
     const link = place.peek().hash.slice(1)
     if (place.peek().path !== '/sign-in') return

@@ -61,7 +61,7 @@ export function ActionDialog({ name, device, onClose, onDone }: ActionDialogProp
       >
         {(name === 'rename' || name === 'reserve') && (
           <label>
-            {texts.newName}
+            {name === 'rename' ? texts.newName : t.value.devices.name}
             <input
               value={newName}
               required

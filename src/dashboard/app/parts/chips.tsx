@@ -11,17 +11,18 @@ interface ChipsProps<V extends string> {
 /** A filter with a few choices. Each is a link: to the same view with it. */
 export function Chips<V extends string>({ label, name, value, choices }: ChipsProps<V>) {
   return (
-    <nav class="chips" aria-label={label}>
+    <ul class="chips" aria-label={label}>
       {choices.map((choice) => (
-        <a
-          key={choice.value ?? ''}
-          class="chip"
-          href={withQuery({ [name]: choice.value, cursor: undefined })}
-          aria-current={choice.value === value ? 'true' : undefined}
-        >
-          {choice.text}
-        </a>
+        <li key={choice.value ?? ''}>
+          <a
+            class="chip"
+            href={withQuery({ [name]: choice.value, cursor: undefined })}
+            aria-current={choice.value === value ? 'true' : undefined}
+          >
+            {choice.text}
+          </a>
+        </li>
       ))}
-    </nav>
+    </ul>
   )
 }

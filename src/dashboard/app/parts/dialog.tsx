@@ -15,6 +15,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     dialog.current?.showModal()
+    // What is to be typed, before the button that closes.
+    dialog.current?.querySelector('input')?.select()
   }, [])
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape does the same

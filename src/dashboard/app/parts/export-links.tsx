@@ -1,9 +1,10 @@
+import type { ExportKind } from '../../queries.ts'
 import { t } from '../i18n/messages.ts'
 import { exportAddress, type ListQuery } from '../reads.ts'
 import { Icon } from './icons.tsx'
 
 interface ExportLinksProps {
-  readonly kind: Parameters<typeof exportAddress>[0]
+  readonly kind: ExportKind
   readonly query: ListQuery
 }
 

@@ -10,13 +10,15 @@ import { Loaded } from './loaded.tsx'
 import { Told } from './text.tsx'
 import { When } from './when.tsx'
 
-const AGAIN_MS = 3000
+const AGAIN_MS = 4000
 const LINES = 100
+/** Looked through again and again: no longer than is of use. */
+const SINCE = '6h'
 
 /** What a service wrote last, the newest first; while the page is live, with what it writes now. */
 export function ServiceLines({ service }: { readonly service: string }) {
   const texts = t.value.services
-  const span = spanOf(new URLSearchParams(), Date.now(), '24h')
+  const span = spanOf(new URLSearchParams(), Date.now(), SINCE)
   const reading = useRead(
     reads.search({ ...span, kind: 'container', text: service, limit: LINES }),
     liveState.value === 'live' ? AGAIN_MS : undefined,

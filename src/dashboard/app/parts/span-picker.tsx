@@ -1,4 +1,5 @@
-import { useState } from 'preact/hooks'
+import type { RefObject } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { moment } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { navigate, place, withQuery } from '../location.ts'
@@ -13,22 +14,24 @@ export function SpanPicker({ byDefault }: { readonly byDefault: (typeof SINCES)[
   const { query } = place.value
   const chosen = chosenSince(query, byDefault)
   const span = spanOf(query, Date.now(), byDefault)
+  const popover = useClosing()
   return (
     <div class="span-picker">
-      <nav class="chips" aria-label={texts.label}>
+      <ul class="chips" aria-label={texts.label}>
         {SINCES.map((since) => (
-          <a
-            key={since}
-            class="chip"
-            href={withQuery({ since, from: undefined, to: undefined, cursor: undefined })}
-            aria-current={since === chosen ? 'true' : undefined}
-            aria-label={texts.since[since]}
-          >
-            {isPhone.value ? texts.short[since] : texts.since[since]}
-          </a>
+          <li key={since}>
+            <a
+              class="chip"
+              href={withQuery({ since, from: undefined, to: undefined, cursor: undefined })}
+              aria-current={since === chosen ? 'true' : undefined}
+              aria-label={texts.since[since]}
+            >
+              {isPhone.value ? texts.short[since] : texts.since[since]}
+            </a>
+          </li>
         ))}
-      </nav>
-      <details class="popover">
+      </ul>
+      <details class="popover" ref={popover}>
         <summary class={chosen === undefined ? 'chip chosen' : 'chip'}>
           {chosen === undefined ? `${moment(span.fromMs)} – ${moment(span.toMs)}` : texts.own}
         </summary>
@@ -36,6 +39,28 @@ export function SpanPicker({ byDefault }: { readonly byDefault: (typeof SINCES)[
       </details>
     </div>
   )
+}
+
+/** Closes what a summary opened, by Escape and by a press elsewhere. */
+function useClosing(): RefObject<HTMLDetailsElement | null> {
+  const details = useRef<HTMLDetailsElement>(null)
+  useEffect(() => {
+    const close = (event: Event): void => {
+      if (event instanceof KeyboardEvent ? event.key === 'Escape' : !isWithin(details.current, event.target))
+        details.current?.removeAttribute('open')
+    }
+    document.addEventListener('pointerdown', close)
+    document.addEventListener('keydown', close)
+    return () => {
+      document.removeEventListener('pointerdown', close)
+      document.removeEventListener('keydown', close)
+    }
+  }, [])
+  return details
+}
+
+function isWithin(element: Element | null, target: EventTarget | null): boolean {
+  return element !== null && target instanceof Node && element.contains(target)
 }
 
 function OwnSpan({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }) {

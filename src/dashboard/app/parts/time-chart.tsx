@@ -1,11 +1,13 @@
 import { useId, useRef, useState } from 'preact/hooks'
 import type { Series, Span } from '../../api.ts'
-import { moment, tick } from '../format.ts'
+import { day, moment, tick } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { timezone } from '../session.ts'
 import { wallClock } from '../wall-clock.ts'
 import { barsPath, spanOfParts, ticks } from './chart-scale.ts'
 import { isPhone } from './phone.ts'
+
+const DAY = 86_400_000
 
 interface Layer {
   readonly label: string
@@ -45,10 +47,11 @@ export function TimeChart({ label, of, layers, text, onZoom, onWider, tall = fal
   const offset = Date.parse(`${wallClock(whole.toMs, zone)}Z`) - Math.floor(whole.toMs / 60_000) * 60_000
   const named = ticks(whole, offset, isPhone.value ? 4 : 7)
 
+  const nameOf = of.partMs >= DAY ? day : moment
   const tell = (index: number): string => {
     const { fromMs } = spanOfParts(of, index, index)
     const parts = layers.map((layer) => `${layer.label} ${text(layer.values[index] ?? 0)}`)
-    return `${moment(fromMs)} · ${parts.join(' · ')}`
+    return `${nameOf(fromMs)} · ${parts.join(' · ')}`
   }
   const chosen = anchor === undefined || at === undefined ? undefined : spanOfParts(of, anchor, at)
   const isWide = anchor !== undefined && at !== undefined && anchor !== at
@@ -132,7 +135,7 @@ export function TimeChart({ label, of, layers, text, onZoom, onWider, tall = fal
           setAnchor(undefined)
         }}
         onPointerDown={(event) => {
-          if (onZoom === undefined || event.pointerType === 'touch' || event.button !== 0) return
+          if (onZoom === undefined || event.button !== 0) return
           event.currentTarget.setPointerCapture(event.pointerId)
           setDragging(true)
           setAt(indexAt(event))
@@ -144,6 +147,11 @@ export function TimeChart({ label, of, layers, text, onZoom, onWider, tall = fal
           setDragging(false)
           if (isWide) zoom()
           else setAnchor(undefined)
+        }}
+        onPointerCancel={() => {
+          // A finger that goes up or down scrolls the page.
+          setDragging(false)
+          setAnchor(undefined)
         }}
         onPointerLeave={() => {
           if (!dragging) setAt(undefined)
