@@ -38,6 +38,7 @@ export interface Asking {
 export async function dashboardBed(
   data: DashboardData,
   askAgent: (request: AgentRequest) => Promise<unknown> = async () => ({ ok: true }),
+  idleMs = 60_000,
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'sekisho-dashboard-'))
   const [stateDirectory, tlsDirectory, pages] = ['state', 'tls', 'pages'].map((name) =>
@@ -76,7 +77,7 @@ export async function dashboardBed(
     attempts: new Attempts(() => guessing.ms),
     heartbeatMs: 100,
   })
-  const served = await serve({ settings, fetch: app.fetch, lookMs: 20 })
+  const served = await serve({ settings, fetch: app.fetch, lookMs: 20, idleMs })
 
   async function renew(): Promise<KeyAndCert> {
     const made = await makeServerCertificate(authority, SUBJECT, Date.now())

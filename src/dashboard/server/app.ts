@@ -32,6 +32,8 @@ import type { StaticFile } from './static-files.ts'
 import { body, problemOf, query } from './validate.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
+/** Longer than the host takes before it gives up (askAgent). */
+const HOST_MS = 21 * 60_000
 
 export interface AppParts {
   readonly settings: DashboardSettings
@@ -58,6 +60,12 @@ export function dashboardApp(parts: AppParts) {
     return next()
   })
 
+  // What the host is asked for may take minutes, an apply for one, with not a byte until it is done.
+  const patient = createMiddleware<Env>(async (c, next) => {
+    c.env.incoming.socket.setTimeout(HOST_MS)
+    await next()
+  })
+
   const api = new Hono<Env>()
     .route('/', signInRoutes(settings, sessions, attempts))
     .use(signedIn)
@@ -75,6 +83,9 @@ export function dashboardApp(parts: AppParts) {
     )
     .get('/search', query(SearchQuery), async (c) => c.json(await data.search(c.req.valid('query'), ask(c))))
     .get('/services', async (c) => c.json(await data.services(ask(c))))
+    .use('/changes/*', patient)
+    .use('/plan', patient)
+    .use('/actions', patient)
     .get('/changes', async (c) => c.json(await data.changes(ask(c))))
     .get('/changes/:a{[1-9][0-9]{0,8}}/:b{[1-9][0-9]{0,8}}', async (c) =>
       c.json(await data.diff(Number(c.req.param('a')), Number(c.req.param('b')), ask(c))),

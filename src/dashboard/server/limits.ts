@@ -8,19 +8,19 @@ const MAX_OF_ONE = 64
 const REQUEST_MS = 15_000
 /** How often that is looked at, for the server's options. */
 export const CHECK_MS = 5000
-/** Nothing moved on the connection. What is live has a heartbeat each 15 s. */
+/** Nothing moved on the connection. What is live has a heartbeat each 15 s; who asks the host may wait longer (app.ts). */
 const IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 20_000
 
 /** Gives a server its limits: nobody holds it by being slow, or by being many. */
-export function limited<S extends Server>(server: S): S {
+export function limited<S extends Server>(server: S, idleMs: number = IDLE_MS): S {
   server.maxConnections = MAX_CONNECTIONS
   server.headersTimeout = REQUEST_MS
   server.requestTimeout = REQUEST_MS
   server.keepAliveTimeout = KEEP_ALIVE_MS
   server.maxRequestsPerSocket = 10_000
   server.maxHeadersCount = 100
-  server.setTimeout(IDLE_MS)
+  server.setTimeout(idleMs)
   const of = new Map<string, number>()
   // Of a TLS server this is before the handshake, which costs most.
   server.on('connection', (socket: Socket) => {

@@ -145,6 +145,21 @@ describe('the connection', () => {
   })
 })
 
+it('a connection on which nothing moves ends, but of who waits for the host', async () => {
+  const slowly = async () => {
+    await pause(900)
+    return { ok: true }
+  }
+  const { data } = fakeDashboardData({ search: slowly as never })
+  const bed = await dashboardBed(data, slowly, 300)
+  beds.push(bed)
+  const cookie = cookieOf(await bed.signIn({ link: await newLink(bed.stateDirectory) }))
+  await expect(bed.ask({ path: '/api/search', cookie })).rejects.toThrow()
+  const body = { action: 'pause', macAddress: '02:00:5e:10:00:07' }
+  const answer = await bed.ask({ method: 'POST', path: '/api/actions', cookie, body })
+  expect([answer.status, answer.text]).toEqual([200, '{"ok":true}'])
+})
+
 describe('what is live', () => {
   it('comes as events, in their order', async () => {
     const bed = await open({

@@ -25,10 +25,12 @@ export interface ServeOptions {
   readonly fetch: Parameters<typeof getRequestListener>[0]
   /** How often it is looked whether the certificate is another one. */
   readonly lookMs?: number
+  /** How long nothing may move on a connection. */
+  readonly idleMs?: number
 }
 
 /** Listens with HTTPS as soon as there is a certificate, goes on with each new one, and leads there from HTTP. */
-export async function serve({ settings, fetch, lookMs = LOOK_MS }: ServeOptions): Promise<Served> {
+export async function serve({ settings, fetch, lookMs = LOOK_MS, idleMs }: ServeOptions): Promise<Served> {
   const { tlsDirectory, listen: listenAt } = settings
   let shown = await firstCertificate(tlsDirectory)
   // What is no request to answer at all, such as one with an odd URL, is the client's mistake and said as such.
@@ -44,6 +46,7 @@ export async function serve({ settings, fetch, lookMs = LOOK_MS }: ServeOptions)
       },
       (request, response) => void answer(request, response),
     ),
+    idleMs,
   )
   server.on('tlsClientError', (_, socket) => socket.destroy())
   const redirect = redirectServer(settings)

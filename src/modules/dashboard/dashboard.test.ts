@@ -71,7 +71,10 @@ it('writes nothing but its own state, and never sees the key of the authority', 
   expect(service?.network).toBe('containers')
   const mounts = service?.mounts ?? []
   expect(mounts.filter((mount) => mount.kind === 'host' && mount.writable === true)).toEqual([])
-  expect(mounts.flatMap((mount) => (mount.kind === 'data' ? [mount.volume] : []))).toEqual(['state'])
+  expect(mounts.flatMap((mount) => (mount.kind === 'data' ? [mount.volume] : []))).toEqual([
+    'state',
+    'temporary',
+  ])
   const seen = mounts.flatMap((mount) => (mount.kind === 'host' ? [mount.source] : []))
   for (const secret of ['/var/lib/sekisho/dashboard/ca/key.pem', '/var/run/docker.sock', '/run/docker.sock'])
     expect(seen.filter((path) => secret.startsWith(path))).toEqual([])

@@ -64,6 +64,7 @@ export const dashboard = defineModule({
     'src/agent/write-atomic.ts',
     'src/lib/ip.ts',
     'src/lib/json-fields.ts',
+    'src/lib/requests.ts',
     'src/recorder',
     'node_modules/@duckdb/node-api',
     'node_modules/@duckdb/node-bindings',
