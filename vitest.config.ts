@@ -26,7 +26,9 @@ export default defineConfig({
           ...real,
         },
       },
-      // The same with the router in a virtual machine, where a kernel of its own is what it is about.
+      // Debian machines that are to become a router, each file's own.
+      { test: { name: 'bare', include: ['tests/bare/**/*.test.ts'], ...real } },
+      // The lab with the router in a virtual machine, where a kernel of its own is what it is about.
       {
         test: {
           name: 'vm',

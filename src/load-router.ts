@@ -78,7 +78,7 @@ export async function loadRouter(file: string): Promise<LoadedRouter> {
 
   const uses = valid.modules.map(({ name, config }): ModuleUse => {
     const { module, folder } = find(located, name)
-    const image = imageRef(name, folder, module.imageSources)
+    const image = imageRef(name, folder, module.imageSources, module.imageMade)
     return { module, config, ...(image !== undefined && { image }) }
   })
   const router = normalise(valid.config)

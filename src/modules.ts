@@ -1,4 +1,5 @@
 import { chrony } from './modules/chrony/module.ts'
+import { dashboard } from './modules/dashboard/module.ts'
 import { fluentd } from './modules/fluentd/module.ts'
 import { kea } from './modules/kea/module.ts'
 import { mackerel } from './modules/mackerel/module.ts'
@@ -13,6 +14,7 @@ import type { RouterModule } from './router/module.ts'
 /** The modules we ship, by name. A contract test holds this list equal to the folders of src/modules/. */
 export const MODULES: readonly RouterModule[] = [
   chrony,
+  dashboard,
   fluentd,
   kea,
   mackerel,

@@ -184,6 +184,14 @@ export const OPTION_EDITS: readonly OptionEdit[] = [
     patch: { modules: { chrony: { set_clock: true } } },
   },
   {
+    name: 'dashboard',
+    group: 'dhcp',
+    patch: {
+      networks: { guest: { router_access: ['ssh', 'ping'] } },
+      modules: { dashboard: { port: 8443, http_port: 8080, networks: ['guest'] } },
+    },
+  },
+  {
     name: 'fluentd',
     group: 'elsewhere',
     notInTheLab: 'its image needs gems, and the lab reaches no gem server',

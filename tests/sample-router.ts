@@ -80,6 +80,14 @@ export const METRICS: readonly Provided[] = ['recorder', 'watch'].map((module) =
   file: `${PATHS.run}/${module}/status.json`,
 }))
 
+/** Who archives records. */
+export const RECORDS: Provided = {
+  capability: 'records',
+  module: 'recorder',
+  directory: `${PATHS.data}/recorder/records`,
+  site: 'gate',
+}
+
 /** The context a module sees for this configuration as the file has it; throws when its schema refuses it. */
 export function contextFor<S extends z.ZodType>(
   module: RouterModule<S>,

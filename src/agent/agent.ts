@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { AgentConfig } from '../router/render/agent.ts'
 import { AdvertiseJob } from './advertise-job.ts'
+import { CertificateJob } from './certificate-job.ts'
 import { ClientsJob } from './clients-job.ts'
 import { DelegatedJob } from './delegated-job.ts'
 import { FiguresJob } from './figures-job.ts'
@@ -77,6 +78,10 @@ export class Agent {
       jobs: this.#outcomes,
     }))
     const statusLoop = this.#loop('status', () => status.run(), 5000)
+    if (config.certificate !== undefined) {
+      const certificate = new CertificateJob(config.certificate, log)
+      this.#loop('certificate', () => certificate.run(), 60 * 60_000)
+    }
     const figures = new FiguresJob(config, join(paths.run, 'agent/figures.json'))
     this.#loop('figures', () => figures.run(), 10_000)
   }

@@ -18,6 +18,7 @@ export function parseAgentConfig(text: string): AgentConfig {
   if (root.version !== 1) throw new Error('agent.json: version: not 1')
   const wan = object(root.wan, 'wan')
   const leases = root.leases === undefined ? undefined : object(root.leases, 'leases')
+  const certificate = root.certificate === undefined ? undefined : object(root.certificate, 'certificate')
   const names = root.names === undefined ? undefined : object(root.names, 'names')
   return {
     version: 1,
@@ -46,6 +47,13 @@ export function parseAgentConfig(text: string): AgentConfig {
           address: ip(entry.address, 'names.reserved.address'),
         }
       }),
+    })),
+    ...optional('certificate', certificate, (value) => ({
+      directory: path(value.directory, 'certificate.directory'),
+      names: list(value.names, 'certificate.names').map((name) => string(name, 'certificate.names', DOMAIN)),
+      addresses: list(value.addresses, 'certificate.addresses').map((one) =>
+        ip(one, 'certificate.addresses'),
+      ),
     })),
   }
 }

@@ -12,12 +12,16 @@ import { MODULES } from '../modules.ts'
 import { type ImageContext, imageContext, PROJECT_ROOT, parentRefs } from '../router/image-ref.ts'
 import { BASE_CUSTOMIZE, BASE_PACKAGES } from './base/base.ts'
 import { cached } from './cache.ts'
+import { buildDashboardApp } from './dashboard-app.ts'
 import { bootstrap } from './debian.ts'
 import { withDockerd } from './dockerd.ts'
 import { timed } from './timed.ts'
 
 type Progress = (line: string) => void
 type Docker = readonly string[]
+
+/** How folders of images are made (RouterModule.imageMade), by their paths; each returns where it is. */
+const MAKERS = { pages: buildDashboardApp } as const
 
 /** An archive of images, as `docker save` writes it and compressed with zstd. */
 export interface ImagesArchive {
@@ -28,10 +32,12 @@ export interface ImagesArchive {
 
 /** The build contexts of those modules we ship that have a Dockerfile, and need nothing but Debian. */
 export function shippedContexts(): ImageContext[] {
-  return MODULES.flatMap(({ name, imageSources = [], imageNeeds }) => {
+  return MODULES.flatMap(({ name, imageSources = [], imageMade = [], imageNeeds }) => {
     if (imageNeeds !== undefined) return []
     const folder = join(PROJECT_ROOT, 'src/modules', name)
-    return existsSync(join(folder, 'Dockerfile')) ? [imageContext(name, folder, imageSources)] : []
+    return existsSync(join(folder, 'Dockerfile'))
+      ? [imageContext(name, folder, imageSources, { made: imageMade })]
+      : []
   })
 }
 
@@ -80,7 +86,7 @@ export async function buildImages(
     if (await has(docker, context.ref)) continue
     await timed(
       `image ${context.ref}`,
-      () => buildImage(docker, context, { network: 'host', labels: labels(context.ref) }),
+      () => buildImage(docker, context, { network: 'host', labels: labels(context.ref), makers: MAKERS }),
       onProgress,
     )
   }

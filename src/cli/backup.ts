@@ -99,7 +99,9 @@ async function lockOf({
   }
   if (passphraseFile !== undefined) return { passphrase: await passphraseFrom(passphraseFile) }
   if (plain || !secrets || !canAsk()) return undefined
-  const passphrase = await askNewPassphrase()
+  const passphrase = await askNewPassphrase(
+    'A passphrase for the backup (without it nobody can open it, you included)',
+  )
   return passphrase === undefined ? 'cancelled' : { passphrase }
 }
 

@@ -6,9 +6,11 @@ import { PICTURE } from '../lab/picture.ts'
 import { labPlaces } from '../lab/places.ts'
 import { labStatus } from '../lab/status.ts'
 import { HOSTS, type HostName } from '../lab/topology.ts'
+import { traffic } from '../lab/traffic/traffic.ts'
 import { up } from '../lab/up.ts'
+import { dashboardUrl } from '../lab/window.ts'
 
-/** `sekisho lab up|vm|down|status|exec`: a whole router, its provider and its clients, in namespaces of this machine. */
+/** `sekisho lab up|vm|down|status|traffic|exec`: a whole router, its provider and its clients, in namespaces of this machine. */
 export function labCommand(): Command {
   const lab = new Command('lab')
     .description('a whole router at work on this machine, with provider and clients')
@@ -43,6 +45,13 @@ export function labCommand(): Command {
     .option('--json', 'as JSON')
     .action(({ json }: { json?: boolean }) => guarded(() => statusHere(json === true)))
   lab
+    .command('traffic')
+    .description('let a household live in the lab: laptop, phone, guest, TV, camera, sensor; Ctrl-C ends it')
+    .option('--minutes <n>', 'end it by itself after so many')
+    .option('--once', 'each device does one thing')
+    .option('--seed <n>', 'another household', '1')
+    .action((options: TrafficFlags) => guarded(() => trafficHere(options)))
+  lab
     .command('exec')
     .description('run a command in a host of the lab, as root')
     .addArgument(new Argument('<host>').choices([...HOSTS]))
@@ -61,8 +70,10 @@ async function upHere({ bare, vm }: { bare: boolean; vm: boolean }): Promise<num
     const secs = ((performance.now() - start) / 1000).toFixed(1)
     console.log(`[${secs.padStart(6)} s] ${line}`)
   }
+  let url: string | undefined
   try {
-    await up({ onProgress, bare, vm })
+    const started = await up({ onProgress, bare, vm })
+    if (!bare) url = await dashboardUrl(started)
   } catch (error) {
     onProgress('failed')
     console.error(`sekisho: ${error instanceof Error ? error.message : String(error)}`)
@@ -72,6 +83,30 @@ async function upHere({ bare, vm }: { bare: boolean; vm: boolean }): Promise<num
     return 1
   }
   if (!bare) console.log(PICTURE)
+  if (url !== undefined)
+    console.log(
+      ` Its dashboard, in a browser of this machine (the link signs in once, soon; up makes another):\n   ${url}\n`,
+    )
+  return 0
+}
+
+interface TrafficFlags {
+  readonly minutes?: string
+  readonly once?: boolean
+  readonly seed: string
+}
+
+async function trafficHere({ minutes, once, seed }: TrafficFlags): Promise<number> {
+  for (const [name, value] of Object.entries({ minutes, seed }))
+    if (value !== undefined && !/^[1-9]\d{0,5}$/.test(value))
+      throw new Error(`--${name} takes a number from 1`)
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
+  const timer = setTimeout(() => stop.abort(), Number(minutes ?? 0) * 60_000)
+  if (minutes === undefined) clearTimeout(timer)
+  const say = (line: string) => console.log(`${new Date().toTimeString().slice(0, 8)} ${line}`)
+  await traffic(await openLab(), { once: once === true, signal: stop.signal, say, seed: Number(seed) })
+  clearTimeout(timer)
   return 0
 }
 

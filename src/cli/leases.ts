@@ -1,18 +1,26 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import type { KnownNetwork, ListedLease } from '../status/listed-leases.ts'
+import { changing } from './change-command.ts'
+import type { Changed } from './change-router.ts'
+import type { planReservation } from './plan-reservation.ts'
 import { asRoot, routerFile } from './report.ts'
 
 interface ReserveOptions {
   readonly address?: string
   readonly name?: string
   readonly file?: string
+  readonly apply?: boolean
+  readonly json?: boolean
 }
+
+type Planned = ReturnType<typeof planReservation>
 
 /** `sekisho leases`: who has which address from our DHCP server, and the way to keep it or to take it back. */
 export function leasesCommand(): Command {
   const command = new Command('leases')
     .description('the addresses that DHCP has given out; release one, or reserve it for its device')
+    // --json of `reserve` is its own.
+    .enablePositionalOptions()
     .option('-a, --all', 'those too that are over or were declined')
     .option('--json', 'for programs')
     .action(async (options: { all?: boolean; json?: boolean }) => {
@@ -32,8 +40,12 @@ export function leasesCommand(): Command {
     .option('--address <address>', 'another address than it has')
     .option('--name <name>', 'another name than it says')
     .option('-f, --file <file>', 'the router.yaml')
+    .option('--apply', 'apply it at once')
+    .option('--json', 'with --apply: the result for programs')
     .action(async (who: string, options: ReserveOptions) => {
-      process.exitCode = await guarded(() => reserve(who, options))
+      if (options.apply)
+        await changing('leases reserve', options.json === true, () => reserveNow(who, options))
+      else process.exitCode = await guarded(() => reserve(who, options))
     })
   return command
 }
@@ -53,7 +65,8 @@ async function guarded(work: () => Promise<number>): Promise<number> {
 }
 
 async function list(all: boolean, json: boolean): Promise<number> {
-  const { leases } = await known()
+  const { knownLeases } = await import('./known-leases.ts')
+  const { leases } = await knownLeases()
   const shown = all ? leases : leases.filter(({ state }) => state === 'in use')
   if (json) process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`)
   else {
@@ -68,9 +81,10 @@ async function release(address: string): Promise<number> {
   const { Refusal } = await import('../move/refusal.ts')
   if (!isIPv4(address))
     throw new Refusal(`${JSON.stringify(address)} is not an IPv4 address`, 'sekisho leases lists them')
-  const { socket } = await server()
+  const { askDhcp, dhcpServer } = await import('./known-leases.ts')
+  const { socket } = await dhcpServer()
   const { released } = await import('../status/listed-leases.ts')
-  if (!released(await ask(socket, 'lease4-del', { 'ip-address': address })))
+  if (!released(await askDhcp(socket, 'lease4-del', { 'ip-address': address })))
     throw new Refusal(`nobody has ${address} from our DHCP server`, 'sekisho leases lists who has which')
   process.stdout.write(
     `Released ${address}: the next who asks may get it. The device that had it goes on using it until it asks again.\n`,
@@ -78,22 +92,16 @@ async function release(address: string): Promise<number> {
   return 0
 }
 
+/** Writes it, and leaves the rest to `apply`. */
 async function reserve(who: string, options: ReserveOptions): Promise<number> {
   const { Refusal } = await import('../move/refusal.ts')
-  const { planReservation } = await import('./plan-reservation.ts')
-  const { networks, leases } = await known()
-  const { network, reservation } = planReservation(who, options, networks, leases)
+  const planned = await wanted(who, options)
   const file = routerFile(options.file)
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw new Refusal(error.message, 'name the router.yaml with --file')
   })
-  const { addReservation } = await import('../config/add-reservation.ts')
-  const edited = addReservation(text, network, reservation)
-  if (edited === undefined)
-    throw new Refusal(
-      `${file} has no plain networks.${network}.dhcp to write it into`,
-      `write it there by hand: { name: ${reservation.name}, mac: "${reservation.mac}", address: ${reservation.address} }`,
-    )
+  const { withReservation } = await import('./with-reservation.ts')
+  const edited = withReservation(text, planned)
   const { judge } = await import('./judge.ts')
   const [before, after] = [judge(text), judge(edited)]
   if (!after.ok) {
@@ -106,49 +114,28 @@ async function reserve(who: string, options: ReserveOptions): Promise<number> {
   }
   const { replaceFile } = await import('./replace-file.ts')
   await replaceFile(file, edited)
-  const { name, mac, address } = reservation
   process.stdout.write(
-    `Wrote ${file}: ${name} (${mac}) has ${address} in ${network}.\nNow: sekisho apply. The device gets it when it asks next, as when it is plugged in again.\n`,
+    `Wrote ${file}: ${saysOf(planned)}.\nNow: sekisho apply. The device gets it when it asks next, as when it is plugged in again.\n`,
   )
   return 0
 }
 
-/** The leases there are, and the networks they are in. */
-async function known(): Promise<{ networks: readonly KnownNetwork[]; leases: readonly ListedLease[] }> {
-  const { socket, networks } = await server()
-  const { listedLeases } = await import('../status/listed-leases.ts')
-  const { Refusal } = await import('../move/refusal.ts')
-  const reply = await ask(socket, 'lease4-get-all')
-  try {
-    return { networks, leases: listedLeases(reply, networks, Date.now()) }
-  } catch (error) {
-    throw new Refusal(
-      `the DHCP server does not say: ${(error as Error).message}`,
-      'sekisho status, then try again',
-    )
-  }
+/** Writes and applies it. */
+async function reserveNow(who: string, options: ReserveOptions): Promise<Changed & { says: string }> {
+  const planned = await wanted(who, options)
+  const { withReservation } = await import('./with-reservation.ts')
+  const { changeHere } = await import('./change-command.ts')
+  const changed = await changeHere((text) => withReservation(text, planned))
+  return { ...changed, says: `${saysOf(planned)}, from when it asks next.` }
 }
 
-async function ask(socket: string, command: string, args?: Record<string, string>): Promise<string> {
-  const { askKea } = await import('../agent/kea-client.ts')
-  const { Refusal } = await import('../move/refusal.ts')
-  return askKea(socket, command, args).catch((error: Error) => {
-    throw new Refusal(
-      `the DHCP server is away: ${error.message}`,
-      'sekisho status says what is wrong with it',
-    )
-  })
+async function wanted(who: string, options: ReserveOptions): Promise<Planned> {
+  const { planReservation } = await import('./plan-reservation.ts')
+  const { knownLeases } = await import('./known-leases.ts')
+  const { networks, leases } = await knownLeases()
+  return planReservation(who, options, networks, leases)
 }
 
-/** Where the DHCP server of the generation in use listens, and its networks. */
-async function server(): Promise<{ socket: string; networks: readonly KnownNetwork[] }> {
-  const { parseAgentConfig } = await import('../agent/config.ts')
-  const { PATHS } = await import('../router/paths.ts')
-  const { Refusal } = await import('../move/refusal.ts')
-  const text = await readFile(`${PATHS.current}/agent.json`, 'utf8').catch(() => undefined)
-  if (text === undefined) throw new Refusal('nothing is applied on this machine', 'sekisho apply')
-  const { leases, networks } = parseAgentConfig(text)
-  if (leases === undefined)
-    throw new Refusal('no module of this router hands out leases', 'add "kea: {}" to its modules, and apply')
-  return { socket: leases.socket, networks }
+function saysOf({ network, reservation: { name, mac, address } }: Planned): string {
+  return `${name} (${mac}) has ${address} in ${network}`
 }

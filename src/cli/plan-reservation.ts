@@ -46,7 +46,7 @@ export function planReservation(
 }
 
 /** The lease that is meant; the one in use, where a device had others before. */
-function leaseOf(
+export function leaseOf(
   who: string,
   mac: string | undefined,
   leases: readonly ListedLease[],

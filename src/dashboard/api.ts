@@ -1,3 +1,4 @@
+import type { Action, ActionResult, AgentRequest, OpenConnection } from '../agent/requests/request.ts'
 import type { DeviceReport } from '../recorder/ask/device.ts'
 import type { TopRow } from '../recorder/ask/top.ts'
 import type { KindName } from '../recorder/records/kinds.ts'
@@ -107,23 +108,6 @@ export interface DevicePage {
   readonly report: DeviceReport
   readonly lease?: { readonly address: string; readonly expiresMs?: number; readonly reserved: boolean }
   readonly open: readonly OpenConnection[]
-}
-
-/** A connection that is there now, of connection tracking. */
-export interface OpenConnection {
-  readonly deviceId?: string
-  readonly device?: string
-  readonly protocol: string
-  readonly source: string
-  readonly sourcePort?: number
-  readonly destination: string
-  readonly destinationPort?: number
-  /** What the device had asked DNS for. */
-  readonly name?: string
-  readonly state?: string
-  readonly startMs?: number
-  readonly down: number
-  readonly up: number
 }
 
 export type Outcome = 'answered' | 'nxdomain' | 'failed' | 'timeout'
@@ -314,34 +298,8 @@ export interface LiveEvents {
   readonly wan: { readonly ipv4: 'up' | 'down'; readonly ipv6: 'up' | 'down' }
 }
 
-/** POST /api/actions, and what goes over the socket to the host's agent: changes to the router, typed. */
-export type Action =
-  | { readonly action: 'rename'; readonly macAddress: string; readonly name: string }
-  | {
-      readonly action: 'reserve'
-      readonly macAddress: string
-      readonly address: string
-      readonly name: string
-    }
-  | { readonly action: 'pause'; readonly macAddress: string }
-  | { readonly action: 'resume'; readonly macAddress: string }
-
-/** Of an action: the generation that it made, or why not. */
-export type ActionResult =
-  | { readonly ok: true; readonly generation: number; readonly summary: string }
-  | { readonly ok: false; readonly problem: string; readonly fix?: string }
-
-/** A request to the host's agent over its socket: one line of JSON, answered by one. */
-export type AgentRequest =
-  | Action
-  | { readonly ask: 'status' }
-  | { readonly ask: 'generations' }
-  | { readonly ask: 'diff'; readonly a: number; readonly b: number }
-  | { readonly ask: 'plan' }
-  | { readonly ask: 'leases' }
-  | { readonly ask: 'cost' }
-  /** What is open in connection tracking now. */
-  | { readonly ask: 'connections' }
+/** What goes over the socket to the host; an Action is also the body of POST /api/actions, answered by an ActionResult. */
+export type { Action, ActionResult, AgentRequest, OpenConnection }
 
 /** Any error of the API: status 400, 401, 403, 404, 409, 421, 429, 503. */
 export interface ErrorReport {

@@ -8,6 +8,8 @@ export interface BuildOptions {
   /** What RUN lines may reach: the machine's own network, or nothing. */
   readonly network: 'host' | 'none'
   readonly labels?: Readonly<Record<string, string>>
+  /** How folders that the context has made are made: each returns where it is. */
+  readonly makers?: Readonly<Record<string, () => Promise<string>>>
   /** Called with every line the build says. */
   readonly onLine?: (line: string) => void
 }
@@ -18,7 +20,9 @@ export async function buildImage(
   context: ImageContext,
   options: BuildOptions,
 ): Promise<void> {
-  await withContextFolder(context, (folder) => dockerBuild(docker, folder, [context.ref], options))
+  await withContextFolder(context, options.makers ?? {}, (folder) =>
+    dockerBuild(docker, folder, [context.ref], options),
+  )
 }
 
 /** `docker build` of a folder with a Dockerfile. Throws with the end of what the build said. */
@@ -50,6 +54,7 @@ export async function dockerBuild(
 
 async function withContextFolder(
   context: ImageContext,
+  makers: NonNullable<BuildOptions['makers']>,
   work: (folder: string) => Promise<void>,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'sekisho-context-'))
@@ -68,6 +73,11 @@ async function withContextFolder(
         // Binaries for another architecture are in the lockfile and not on the disk.
         if (!optional || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       }
+    }
+    for (const { path } of context.made) {
+      const maker = makers[path]
+      if (maker === undefined) throw new Error(`nothing here knows how ${path} of ${context.ref} is made`)
+      await cp(await maker(), join(folder, path), { recursive: true })
     }
     await work(folder)
   } finally {

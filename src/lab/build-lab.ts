@@ -61,7 +61,11 @@ export async function startHosts(lab: Lab): Promise<TrustFiles> {
 }
 
 /** A host is ready when it runs sleep(1) in its own tree. */
-async function waitForTree(state: LabState, process: number, log: string): Promise<void> {
+export async function waitForTree(
+  state: Pick<LabState, 'root'>,
+  process: number,
+  log: string,
+): Promise<void> {
   for (let i = 0; i < 200; i += 1) {
     const command = await readFile(`/proc/${state.root.pid}/root/proc/${process}/cmdline`, 'utf8').catch(
       () => 'gone',

@@ -3,7 +3,6 @@ import { killTree } from '../lib/process-tree.ts'
 import { type RunResult, run } from '../lib/run.ts'
 import { enterProcess } from './namespaces.ts'
 import type { ProcessId } from './process-id.ts'
-import type { HostName } from './topology.ts'
 
 export interface ExecOptions {
   readonly input?: string | Uint8Array
@@ -56,12 +55,12 @@ export function loginCommand(
 
 /** One machine of the lab, simple host or router, seen from the tests: it runs commands and captures packets. */
 export class Host {
-  readonly name: HostName | 'bras'
+  readonly name: string
   readonly #root: ProcessId
   readonly #process: () => number
 
   /** `process` gives the number, within the lab, of a process in the host's namespaces: a reboot changes it. */
-  constructor(name: HostName | 'bras', root: ProcessId, process: () => number) {
+  constructor(name: string, root: ProcessId, process: () => number) {
     this.name = name
     this.#root = root
     this.#process = process

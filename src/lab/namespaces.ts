@@ -7,7 +7,7 @@ import { createCgroups } from './cgroup.ts'
 import type { Places } from './places.ts'
 import { identify, type ProcessId } from './process-id.ts'
 
-const script = (name: string) => join(import.meta.dirname, name)
+export const script = (name: string) => join(import.meta.dirname, name)
 
 export interface LabRoot {
   readonly root: ProcessId
@@ -80,6 +80,11 @@ function firstLine(child: ChildProcess): Promise<void> {
 /** nsenter's arguments to enter the lab's own namespaces, where cables and machines are made. */
 export function enterRoot(root: ProcessId): string[] {
   return ['nsenter', `--target=${root.pid}`, '--pid', '--mount', '--net', '--']
+}
+
+/** The same for a process that stays in the building machine's network, and ends with the lab like any other of its. */
+export function enterRootButItsNetwork(root: ProcessId): string[] {
+  return enterRoot(root).filter((argument) => argument !== '--net')
 }
 
 /** nsenter's arguments to enter every namespace of a process that the lab numbers `inner`. */

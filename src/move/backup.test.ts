@@ -12,6 +12,7 @@ import {
   LEASES,
   type Machine,
   restoreOn,
+  VOLUMES,
   workFolder,
 } from '../../tests/sample-machine.ts'
 import { listTree } from '../install/manifest.ts'
@@ -115,6 +116,23 @@ describe('backup and restore', () => {
     ).toEqual(TRAVELS.filter((path) => !path.includes('secrets')))
     await restoreOn(blank, file)
     expect(await text(blank, '/etc/sekisho/router.yaml')).toBe(CONFIG)
+  })
+
+  test('kept data can be secret, as the key of an authority is: it travels locked, or not at all', async () => {
+    const key_ = '/var/lib/sekisho/dashboard/ca/key.pem'
+    await old.write(key_, 'authority', 0o600)
+    await old.write('/etc/sekisho/secrets/s3', 'hush', 0o400)
+    const owned = { owner: 'dashboard', uid: 0, gid: 0, mode: 0o700, backup: true, secret: true } as const
+    const volumes = [...VOLUMES, { path: '/var/lib/sekisho/dashboard/ca', ...owned }]
+    await expect(backUp(old, file, { volumes })).rejects.toThrow(key_)
+    const { manifest } = await backUp(old, file, { volumes, secrets: false })
+    expect(manifest.left_out).toEqual(['/etc/sekisho/secrets/s3', key_])
+    expect((await readFile(file)).includes('authority')).toBe(false)
+    await rm(file)
+    await backUp(old, file, { volumes, lock })
+    await restoreOn(blank, file, { key })
+    expect(await text(blank, key_)).toBe('authority')
+    expect((await stat(blank.root + key_)).mode & 0o777).toBe(0o600)
   })
 
   test('a file that is named and that others may not read is a secret wherever it lies', async () => {

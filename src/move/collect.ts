@@ -59,13 +59,25 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   }
   const kept = [
     ...volumes.filter(({ backup }) => backup !== false).map((volume) => ({ ...volume, only: volume.backup })),
-    { path: AGENT_STATE.slice(0, AGENT_STATE.lastIndexOf('/')), only: [AGENT_STATE.split('/').at(-1) ?? ''] },
+    {
+      path: AGENT_STATE.slice(0, AGENT_STATE.lastIndexOf('/')),
+      only: [AGENT_STATE.split('/').at(-1) ?? ''],
+      secret: false,
+    },
   ]
   const snapshots: Snapshot[] = []
-  for (const [index, { path, only }] of kept.entries())
-    snapshots.push(
-      await takeSnapshot(root, path, join(scratch, String(index)), only === true ? undefined : only || []),
+  for (const [index, { path, only, secret = false }] of kept.entries()) {
+    const taken = await takeSnapshot(
+      root,
+      path,
+      join(scratch, String(index)),
+      only === true ? undefined : only || [],
     )
+    if (!secret) snapshots.push(taken)
+    else if (options.secrets)
+      snapshots.push({ ...taken, sources: taken.sources.map((source) => ({ ...source, kind: 'secret' })) })
+    else leftOut.push(...taken.sources.map((source) => source.path))
+  }
   return {
     sources: [...configured, ...snapshots.flatMap(({ sources }) => sources)],
     folders: snapshots.flatMap(({ folders }) => folders),

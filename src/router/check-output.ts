@@ -116,8 +116,10 @@ const Output = z.strictObject({
       owner: Owner.optional(),
       mode: Mode.optional(),
       backup: z.union([z.boolean(), z.array(Inside).min(1)]),
+      secret: z.boolean().optional(),
     }),
   ),
+  agentRequests: z.boolean().optional(),
   checks: z.array(z.strictObject({ service: z.string(), command: Words.min(1), why: z.string() })).optional(),
 })
 

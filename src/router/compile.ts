@@ -184,7 +184,7 @@ function desiredState(
     output: outputOf(outputs, module.name),
     image,
   }))
-  const coreUnits = renderUnits(router)
+  const coreUnits = renderUnits(router, { requests: asksTheHost(outputs) })
   const core: OwnedFile[] = [
     coreFile('compose.yaml', renderCompose(composeModules)),
     coreFile('sekisho.nft', renderNft({ router, openings })),
@@ -319,7 +319,8 @@ function volumesOf(owner: string, output: ModuleOutput): OwnedVolume[] {
   return output.data.map((volume) => {
     const { uid, gid } = ids(volume.owner ?? '0:0')
     const path = `${PATHS.data}/${owner}/${relative(owner, volume.name)}`
-    return { path, owner, uid, gid, mode: volume.mode ?? 0o750, backup: volume.backup }
+    const secret = volume.secret === true && { secret: true as const }
+    return { path, owner, uid, gid, mode: volume.mode ?? 0o750, backup: volume.backup, ...secret }
   })
 }
 
@@ -339,7 +340,13 @@ function renderTmpfiles(outputs: ReadonlyMap<string, ModuleOutput>): string {
     const { uid, gid } = ids(service.user ?? '65534:65534')
     return [`d ${PATHS.run}/${owner} 0750 ${uid} ${gid} -\n`]
   })
+  if (asksTheHost(outputs)) lines.push(`d ${PATHS.requests} 0700 root root -\n`)
   return generatedHeader(CORE) + lines.join('')
+}
+
+/** Whether a module sends requests to the host. */
+function asksTheHost(outputs: ReadonlyMap<string, ModuleOutput>): boolean {
+  return [...outputs.values()].some((output) => output.agentRequests === true)
 }
 
 function sortBy<T>(items: readonly T[], key: (item: T) => string): T[] {

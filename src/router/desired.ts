@@ -59,6 +59,8 @@ export interface OwnedVolume {
   readonly mode: number
   /** In the backup: all of it, nothing, or these files of it. */
   readonly backup: boolean | readonly string[]
+  /** What of it goes there is secret. */
+  readonly secret?: true
 }
 
 export interface Check {

@@ -60,7 +60,7 @@ export function downSteps(inventory: Inventory): Step[] {
   const units = (current?.manifest.units ?? []).filter(
     ({ name, owner }) =>
       // The core's others keep the links and the firewall, or run once at boot.
-      (owner !== 'core' || name === AGENT) && inventory.units[name]?.active === 'active',
+      (owner !== 'core' || STOPPED.includes(name)) && inventory.units[name]?.active === 'active',
   )
   // Docker that does not answer may well run them.
   const runs = services === undefined ? current?.manifest.services.length : Object.keys(services).length
@@ -101,7 +101,7 @@ export function downSteps(inventory: Inventory): Step[] {
   ]
 }
 
-const AGENT = 'sekishod.service'
+const STOPPED = ['sekishod.service', 'sekisho-requests.socket']
 
 async function rereadSysctls(host: Host): Promise<void> {
   const folder = '/etc/sysctl.d'

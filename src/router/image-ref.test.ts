@@ -36,14 +36,14 @@ function writeLock(node: string): void {
   )
 }
 
-const ref = (sources: string[] = []) => imageContext('demo', folder, sources, root).ref
+const ref = (sources: string[] = []) => imageContext('demo', folder, sources, { root }).ref
 
 describe('imageRef', () => {
   test('has the documented shape and is the same wherever the tree lies', () => {
     expect(ref()).toMatch(/^sekisho\/demo:[0-9a-f]{12}$/)
     const other = mkdtempSync(join(tmpdir(), 'sekisho-image-ref-'))
     cpSync(root, other, { recursive: true })
-    expect(imageContext('demo', join(other, 'src/modules/demo'), [], other).ref).toBe(ref())
+    expect(imageContext('demo', join(other, 'src/modules/demo'), [], { root: other }).ref).toBe(ref())
     rmSync(other, { recursive: true })
   })
 

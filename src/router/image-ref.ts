@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Dirent, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ImageMade } from './module.ts'
 
 /** A file or symbolic link of a build context; paths are relative and use "/". */
 export interface ContextEntry {
@@ -18,10 +19,18 @@ export interface ContextPackage {
   readonly optional: boolean
 }
 
+/** A folder of a context that is made when the image is built. */
+export interface ContextMade {
+  readonly path: string
+  /** Of what it is made of. */
+  readonly digest: string
+}
+
 /** All that goes into a module's image. */
 export interface ImageContext {
   readonly entries: readonly ContextEntry[]
   readonly packages: readonly ContextPackage[]
+  readonly made: readonly ContextMade[]
   /** `sekisho/<module>:<12 hex digits>`. */
   readonly ref: string
 }
@@ -35,10 +44,16 @@ const NOT_IN_IMAGE = new Set(['module.ts', 'render.ts', 'golden', 'README.md', '
 /**
  * The reference of the image that a module's Dockerfile builds, `sekisho/<name>:<first 12 hex digits of
  * sha256>`, from the bytes that go into it, without building; undefined when the folder has no Dockerfile.
- * `sources` are further paths from the project root, as in `RouterModule.imageSources`.
+ * `sources` are further paths from the project root, as in `RouterModule.imageSources`, and `made` is its `imageMade`.
  */
-export function imageRef(name: string, folder: string, sources: readonly string[] = []): string | undefined {
-  return existsSync(join(folder, 'Dockerfile')) ? imageContext(name, folder, sources).ref : undefined
+export function imageRef(
+  name: string,
+  folder: string,
+  sources: readonly string[] = [],
+  made: readonly ImageMade[] = [],
+): string | undefined {
+  if (!existsSync(join(folder, 'Dockerfile'))) return undefined
+  return imageContext(name, folder, sources, { made }).ref
 }
 
 /**
@@ -49,21 +64,20 @@ export function imageContext(
   name: string,
   folder: string,
   sources: readonly string[] = [],
-  root: string = PROJECT_ROOT,
+  { root = PROJECT_ROOT, made = [] }: { readonly root?: string; readonly made?: readonly ImageMade[] } = {},
 ): ImageContext {
   const entries: ContextEntry[] = readTree(folder, '').filter(
     ({ path }) => !NOT_IN_IMAGE.has(path.split('/')[0] ?? '') && !isTest(path),
   )
   const packages: ContextPackage[] = []
   for (const source of sources) {
-    if (source.startsWith('/') || source.split('/').some((part) => ['', '.', '..'].includes(part))) {
-      throw new Error(
-        `module ${name}: image source ${JSON.stringify(source)} must be a path inside the project`,
-      )
-    }
     if (source.startsWith('node_modules/')) packages.push(lockedPackage(root, source))
-    else entries.push(...readTree(join(root, source), source).filter(({ path }) => !isTest(path)))
+    else entries.push(...readSource(name, root, source))
   }
+  const digests = made.map((one) => ({
+    path: one.path,
+    digest: entriesDigest(one.sources.flatMap((source) => readSource(name, root, source))),
+  }))
   const dockerfile = entries.find((entry) => entry.path === 'Dockerfile')
   if (dockerfile === undefined) throw new Error(`${folder} has no Dockerfile`)
   const parents = parentsOf(dockerfile.content.toString('utf8'))
@@ -78,7 +92,16 @@ export function imageContext(
       .join('\n'),
   )
   hash.update(entriesDigest(entries))
-  return { entries, packages, ref: `sekisho/${name}:${hash.digest('hex').slice(0, 12)}` }
+  if (digests.length > 0) hash.update(JSON.stringify(digests))
+  return { entries, packages, made: digests, ref: `sekisho/${name}:${hash.digest('hex').slice(0, 12)}` }
+}
+
+function readSource(name: string, root: string, source: string): ContextEntry[] {
+  if (source.startsWith('/') || source.split('/').some((part) => ['', '.', '..'].includes(part)))
+    throw new Error(
+      `module ${name}: image source ${JSON.stringify(source)} must be a path inside the project`,
+    )
+  return readTree(join(root, source), source).filter(({ path }) => !isTest(path))
 }
 
 /** The references of the two images that every other stands on; a Dockerfile names them without the tag. */

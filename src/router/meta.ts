@@ -35,8 +35,8 @@ export function summaryOf({ changes, drift, from }: Plan): string[] {
 }
 
 /**
- * Who runs this: behind sudo the user who called it, else who logged in, else the user of the process. It is for the
- * reader of a list and proves nothing.
+ * Who runs this: whom a program of ours that runs it names, else behind sudo the user who called it, else who logged in, else
+ * the user of the process. It is for the reader of a list and proves nothing.
  */
 export async function authorOf(
   host: Host,
@@ -50,5 +50,5 @@ export async function authorOf(
     ?.split('\n')
     .find((line) => line.split(':')[2] === login)
     ?.split(':')[0]
-  return printable(env.SUDO_USER || name || fallback).slice(0, 64)
+  return printable(env.SEKISHO_AUTHOR || env.SUDO_USER || name || fallback).slice(0, 64)
 }

@@ -16,6 +16,8 @@ export const CAPABILITIES = [
   'collector',
   'netflow',
   'metrics',
+  'records',
+  'https',
 ] as const
 export type Capability = (typeof CAPABILITIES)[number]
 
@@ -32,6 +34,13 @@ export interface Endpoint {
    * status file in JSON.
    */
   readonly file?: string
+  /**
+   * Absolute path of a directory on the host: of capability records, where they are archived; of https, which asks for a
+   * certificate of the router's own authority, the one whose folders "ca" and "tls" get it.
+   */
+  readonly directory?: string
+  /** Name of the place that the records are of: "site=…" in their paths (capability records). */
+  readonly site?: string
   /** What speaks there, where there is more than one kind: a database's. */
   readonly engine?: 'mariadb'
   /** Name of the account and of its database (capability lease-database). */
@@ -173,6 +182,8 @@ export interface DataVolume {
   readonly mode?: number
   /** Whether it goes into a backup: all of it, nothing, or these files of it. */
   readonly backup: boolean | readonly string[]
+  /** What goes into a backup are secrets: never in a readable one, and left out of one without secrets. */
+  readonly secret?: boolean
 }
 
 export interface ModuleOutput {
@@ -182,6 +193,8 @@ export interface ModuleOutput {
   readonly openings: readonly Opening[]
   readonly logs: readonly LogStream[]
   readonly data: readonly DataVolume[]
+  /** It asks the host at its socket (REQUEST_SOCKET in render/units.ts): who has this flag may change the router. */
+  readonly agentRequests?: boolean
   /** Native checks of the generated files, run in the module's image before the swap. */
   readonly checks?: readonly NativeCheck[]
 }
@@ -192,6 +205,14 @@ export interface NativeCheck {
   readonly command: readonly string[]
   /** Pattern with a named group `line` (and maybe `message`) that finds the place in its output. */
   readonly why: string
+}
+
+/** A folder of an image's build context, made of sources (src/build/images.ts knows how). */
+export interface ImageMade {
+  /** Its place in the context, e.g. "pages". */
+  readonly path: string
+  /** Paths from the project root that it is made of: the image is another one when they change. */
+  readonly sources: readonly string[]
 }
 
 /**
@@ -210,6 +231,8 @@ export interface RouterModule<S extends z.ZodType = z.ZodType> {
   readonly requires?: readonly Capability[]
   /** Extra paths (from the project root) that go into the image's build context, e.g. ["src/recorder"]. */
   readonly imageSources?: readonly string[]
+  /** Folders of the image that are made when it is built, which only a checkout does. */
+  readonly imageMade?: readonly ImageMade[]
   /**
    * What the image needs that Debian does not have, in words: no release holds such an image, it is built on the router
    * whose router.yaml names the module. Its Dockerfile has the line "# sekisho: network=host".

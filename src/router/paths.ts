@@ -12,6 +12,8 @@ export const PATHS = {
   down: '/etc/sekisho/down',
   data: '/var/lib/sekisho',
   run: '/run/sekisho',
+  /** Where the host answers typed requests: a directory of its own, since who may reach it may change the router. */
+  requests: '/run/sekisho/requests',
   lock: '/run/sekisho.lock',
   /** What is under way and not confirmed; gone after a boot, which itself goes back to `confirmed`. */
   guard: '/run/sekisho-guard.json',

@@ -22,6 +22,8 @@ const LINTERS: Readonly<Record<string, readonly string[]>> = {
   biome: ['@biomejs/biome/bin/biome', 'check', '.'],
   oxlint: ['oxlint/bin/oxlint', '--type-aware', '--deny-warnings', 'src', 'tests', 'bench'],
   tsc: ['typescript/bin/tsc', '--noEmit'],
+  // What runs in a browser has its types, and no others.
+  app: ['typescript/bin/tsc', '--noEmit', '--project', 'src/dashboard/app'],
   knip: ['knip/bin/knip.js'],
 }
 
@@ -30,6 +32,7 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
   unit: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'],
   parts: ['tests/parts/**/*.test.ts'],
   lab: ['tests/lab/**/*.test.ts'],
+  bare: ['tests/bare/**/*.test.ts'],
   vm: ['tests/vm/**/*.test.ts'],
 }
 const PROJECTS = Object.keys(FILES)
@@ -40,13 +43,16 @@ const PROJECTS = Object.keys(FILES)
  */
 const VM_ALWAYS = ['tests/vm/boot.test.ts']
 
+/** Has machines of its own and waits for them more than it works: in a whole run it is beside the lab. */
+const BESIDE_LAB = 'bare'
+
 /** What the tests of single parts run on this machine; the lab brings its own. */
 const TOOLS = ['nftables', 'iptables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
 
 export interface TestOptions {
   /**
-   * Part names: lint, a linter, unit, parts, lab, vm, or part of a test file's path. None means everything, but of the
-   * virtual machine (vm) only boots.
+   * Part names: lint, a linter, unit, parts, lab, bare, vm, or part of a test file's path. None means everything, but of
+   * the virtual machine (vm) only boots.
    */
   readonly names: readonly string[]
   /** Run all of the virtual machine's tests, and large counts of the others (hundreds of applies, restarts, boots). */
@@ -60,7 +66,8 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
   const env = { ...process.env, SEKISHO_LAB: lab, ...(full && { SEKISHO_FULL: '1' }) }
   await ensurePackages(TOOLS, (line) => process.stdout.write(`${line}\n`))
   const tallies: Tally[] = []
-  const beside = names.length === 0 && !full ? quietly('vm', VM_ALWAYS, env) : undefined
+  const everything = names.length === 0
+  const beside = everything && !full ? quietly('vm', VM_ALWAYS, env) : undefined
   for (const [name, argv] of Object.entries(LINTERS)) {
     if (names.length > 0 && !names.includes('lint') && !names.includes(name)) continue
     process.stdout.write(`\n== ${name}\n`)
@@ -76,10 +83,13 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
       const found = globSync([...(FILES[project] ?? [])], { cwd: ROOT }).filter((file) =>
         paths.some((path) => file.includes(path)),
       )
-      if (!whole && found.length === 0) continue
-      if (project === 'lab' && beside !== undefined) tallies.push(await beside)
+      if ((!whole && found.length === 0) || (everything && project === BESIDE_LAB)) continue
+      const isLab = project === 'lab'
+      if (isLab && beside !== undefined) tallies.push(await beside)
+      const besideLab = everything && isLab ? quietly(BESIDE_LAB, [], env) : undefined
       process.stdout.write(`\n== ${project}\n`)
       tallies.push(await runVitest(project, whole ? [] : found, env))
+      if (besideLab !== undefined) tallies.push(await besideLab)
     }
   }
   const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)

@@ -158,6 +158,7 @@ beforeAll(async () => {
     connections: [open({ deviceId: LAPTOP, down: 100 }), open({ deviceId: TV, sourcePort: 2 })],
     diff: { text: `- a\n+ ${EVIL}\n`, changes: true },
     plan: { text: 'nothing\n', changes: false },
+    paused: [TV],
   }
   dashboard = await openDashboard()
 })
@@ -467,6 +468,7 @@ describe('devices', () => {
       randomMac: true,
       firstSeenMs: now - 9 * DAY,
     })
+    expect(devices.filter(({ paused }) => paused).map(({ id }) => id)).toEqual([TV])
     expect(devices.find(({ id }) => id === NAMELESS)).toMatchObject({ addresses: [], reserved: false })
   })
 

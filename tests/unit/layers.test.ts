@@ -10,9 +10,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['lib'],
   router: ['config', 'lib'],
   modules: ['router', 'config', 'lib'],
-  // Netlink, and how connections are read over it, in a process of its own (flush-nat.ts).
+  // Netlink, and how connections are read over it, in a process of its own (flush-nat.ts); who is paused.
   agent: [
     'router',
+    'config/pause-device.ts',
     'lib',
     'recorder/netlink',
     'watch/flows/conntrack-decode.ts',
@@ -35,14 +36,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   install: ['router', 'lib', 'build/images.ts'],
   move: ['router', 'config', 'lib'],
   import: ['config', 'lib', 'move/refusal.ts', 'router/host.ts'],
-  // Its server and pages too: see its folders. Nothing but cli and the lab imports it.
-  dashboard: ['recorder', 'lib'],
   status: ['router', 'lib', 'recorder/devices/overview.ts'],
+  dashboard: [
+    'agent/requests/client.ts',
+    'agent/requests/request.ts',
+    'agent/write-atomic.ts',
+    'recorder',
+    'lib',
+  ],
   'modules.ts': ['modules', 'router'],
   'user-modules.ts': ['router', 'config'],
   'load-router.ts': ['modules.ts', 'user-modules.ts', 'install', 'router', 'config', 'lib'],
   build: ['modules.ts', 'install', 'router', 'lib'],
-  lab: ['build', 'install', 'router', 'lib'],
+  // How a process enters another network.
+  lab: ['build', 'install', 'router', 'lib', 'recorder/netlink/libc.ts'],
   testing: ['build'],
   cli: ['*'],
 }

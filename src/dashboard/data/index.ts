@@ -44,10 +44,10 @@ export interface DataSettings {
   readonly addresses: readonly string[]
   /** The recorder's data. */
   readonly dataDirectory: string
+  /** Of the records: "site=…" in their paths. */
+  readonly site?: string
   /** The status files. */
   readonly runDirectory: string
-  /** The MAC addresses of devices that are paused. */
-  readonly paused?: readonly string[]
 }
 
 export interface DataOptions {
@@ -95,7 +95,7 @@ class Data implements DashboardData {
     this.#options = options
     this.#router = { addresses, timezone }
     this.#asker = new Asker({
-      place: { data, site: DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS },
+      place: { data, site: settings.site ?? DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS },
     })
     this.#files = new StatusFiles(run, data)
     this.#keepers = new Keepers(run)
@@ -291,8 +291,12 @@ class Data implements DashboardData {
   }
 
   async #known(): Promise<Known> {
-    const [state, reserved] = await Promise.all([this.#files.devices(), this.#files.reserved()])
-    return { state, reserved, paused: new Set(this.#options.settings.paused) }
+    const [state, reserved, paused] = await Promise.all([
+      this.#files.devices(),
+      this.#files.reserved(),
+      unlessLate(this.#host.paused()),
+    ])
+    return { state, reserved, paused: new Set(paused) }
   }
 
   #findNewNames(nowMs: number): Promise<string[]> {

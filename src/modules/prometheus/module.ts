@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { Issue } from '../../config/issue.ts'
 import { Port } from '../../config/schema.ts'
-import type { Network, Router } from '../../router/model.ts'
+import { managersIssue } from '../../router/managers.ts'
 import { defineModule } from '../../router/module.ts'
+import { addressesIn } from '../../router/own-addresses.ts'
 import { metricsMounts } from '../../router/render/metrics-settings.ts'
 import { renderPrometheusSettings } from './render.ts'
 
@@ -21,7 +21,13 @@ export const prometheus = defineModule({
       .default([])
       .describe('Networks whose hosts may read them; programs on the router always may'),
   }),
-  check: ({ config, router }) => config.networks.flatMap((name, i) => networkIssue(name, i, router)),
+  check: ({ config, router }) =>
+    config.networks.flatMap((name, i) =>
+      managersIssue(name, ['modules', 'prometheus', 'networks', i], router, {
+        why: 'metrics tell who lives here how',
+        instead: 'run Prometheus in',
+      }),
+    ),
   imageSources: [
     'src/metrics',
     'src/agent/probe.ts',
@@ -36,7 +42,7 @@ export const prometheus = defineModule({
     const { config, router, provided } = ctx
     const { port, networks: names } = config
     const networks = router.networks.filter(({ name }) => names.includes(name))
-    const addresses = [LOOPBACK, ...networks.flatMap(addressesOf)]
+    const addresses = [LOOPBACK, ...networks.flatMap(addressesIn)]
     return {
       files: [{ path: 'prometheus.json', text: renderPrometheusSettings(ctx, addresses) }],
       services: [
@@ -72,25 +78,3 @@ export const prometheus = defineModule({
     }
   },
 })
-
-/** A network that is not there, or whose hosts are not those of who runs the router. */
-function networkIssue(name: string, i: number, router: Router): Issue[] {
-  const path = ['modules', 'prometheus', 'networks', i]
-  const network = router.networks.find((one) => one.name === name)
-  if (!network) {
-    const known = router.networks.map((one) => one.name).join(', ')
-    return [{ path, message: `there is no network ${JSON.stringify(name)}`, fix: `use one of ${known}` }]
-  }
-  if (network.routerAccess.includes('ssh')) return []
-  return [
-    {
-      path,
-      message: `${name} may not manage the router (its router_access has no ssh), and metrics tell who lives here how`,
-      fix: `run Prometheus in another network, or add ssh to router_access of ${name}`,
-    },
-  ]
-}
-
-function addressesOf({ address, ula }: Network): string[] {
-  return [address, ...(ula ? [ula.address] : [])]
-}

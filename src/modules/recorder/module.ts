@@ -58,7 +58,7 @@ export const recorder = defineModule({
     forward: ForwardConfig.prefault({}).describe("The server of Fluentd's Forward protocol"),
     forward_to: ForwardTo.describe('Receivers of the Forward protocol that get the records too'),
   }),
-  provides: ({ netflow }) => ({
+  provides: ({ netflow, site }, { hostname }) => ({
     collector: {
       address: ADDRESS,
       port: PORT,
@@ -67,6 +67,7 @@ export const recorder = defineModule({
     },
     netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
     metrics: { file: `${PATHS.run}/recorder/status.json` },
+    records: { directory: `${PATHS.data}/recorder/records`, site: site ?? hostname },
   }),
   check: ({ config, router }) => [
     ...checkNetflow(config.netflow, router, PORT),

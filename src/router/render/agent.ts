@@ -1,5 +1,6 @@
 import type { Router } from '../model.ts'
 import type { Provided } from '../module.ts'
+import { ownAddresses } from '../own-addresses.ts'
 import { PPP_SESSION } from '../ppp-session.ts'
 
 /** What sekishod knows of router.yaml: /etc/sekisho/current/agent.json, read back by src/agent/config.ts. */
@@ -50,6 +51,13 @@ export interface AgentConfig {
     /** Names and addresses of the file: no client gets them. */
     readonly reserved: readonly { readonly name: string; readonly address: string }[]
   }
+  /** A server of the router's wants a certificate of the router's own authority; absent when none does. */
+  readonly certificate?: {
+    /** Absolute path of a directory that has the folders "ca" and "tls" (src/agent/certificate-files.ts). */
+    readonly directory: string
+    readonly names: readonly string[]
+    readonly addresses: readonly string[]
+  }
 }
 
 /** The text of agent.json. The same router gives the same bytes. */
@@ -62,6 +70,7 @@ export function renderAgent(router: Router, provided: readonly Provided[]): stri
 function agentConfig(router: Router, provided: readonly Provided[]): AgentConfig {
   const resolverSocket = provided.find((p) => p.capability === 'local-names' && p.socket)?.socket
   const leases = provided.find((p) => p.capability === 'leases' && p.socket)
+  const https = provided.find((p) => p.capability === 'https' && p.directory)?.directory
   const resolver = provided.find((p) => p.capability === 'dns' && p.address && (p.port ?? 53) === 53)?.address
   return {
     version: 1,
@@ -89,6 +98,17 @@ function agentConfig(router: Router, provided: readonly Provided[]): AgentConfig
     ...(resolverSocket === undefined || leases?.socket === undefined
       ? {}
       : { names: { resolverSocket, reserved: reserved(router) } }),
+    ...(https === undefined
+      ? {}
+      : {
+          certificate: {
+            directory: https,
+            // Not its name alone, "gate": an authority that may sign for that may sign for a whole top-level domain of
+            // the name, if there is one or comes one. Who asks for it over HTTP is led to the whole name.
+            names: [`${router.hostname}.${router.domain}`, 'localhost'],
+            addresses: [...ownAddresses(router), '127.0.0.1', '::1'],
+          },
+        }),
   }
 }
 

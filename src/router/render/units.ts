@@ -10,13 +10,27 @@ export interface CoreUnit extends Unit {
   readonly reconnects?: true
 }
 
-/** The core's systemd.unit(5) files: the way back after a crash, early and late, the firewall, the host agent, a PPPoE session. */
-export function renderUnits(router: Router): CoreUnit[] {
+export interface UnitOptions {
+  /** A module sends requests to the host. */
+  readonly requests?: boolean
+}
+
+/**
+ * The core's systemd.unit(5) files: the way back after a crash, early and late, the firewall, the host agent and who answers
+ * its requests, a PPPoE session.
+ */
+export function renderUnits(router: Router, { requests = false }: UnitOptions = {}): CoreUnit[] {
   return [
     { name: 'sekisho-boot.service', text: BOOT },
     { name: 'sekisho-firewall.service', text: FIREWALL },
     { name: 'sekisho-mend.service', text: MEND },
     { name: 'sekishod.service', text: AGENT, watches: ['agent.json'] },
+    ...(requests
+      ? [
+          { name: 'sekisho-requests.socket', text: REQUESTS_SOCKET },
+          { name: 'sekisho-requests.service', text: REQUESTS, enable: false },
+        ]
+      : []),
     ...renderPppoeUnit(router),
   ]
 }
@@ -126,4 +140,44 @@ SystemCallArchitectures=native
 
 [Install]
 WantedBy=multi-user.target
+`
+
+/** Where a module that asks the host finds it (src/agent/requests/): root's alone. */
+export const REQUEST_SOCKET = `${PATHS.requests}/agent.sock`
+
+const REQUESTS_SOCKET = `${generatedHeader('core')}
+[Unit]
+Description=Sekisho: typed requests to the host
+ConditionPathExists=!${PATHS.down}
+
+[Socket]
+ListenStream=${REQUEST_SOCKET}
+SocketMode=0600
+DirectoryMode=0700
+Backlog=16
+RemoveOnStop=yes
+
+[Install]
+WantedBy=sockets.target
+`
+
+/**
+ * Not within sekishod: its sandbox could not apply anything, and an apply restarts it. It has no sandbox of its own, since it
+ * runs `sekisho apply`, and ends when nobody asks. An apply that it began lives on without it.
+ */
+const REQUESTS = `${generatedHeader('core')}
+[Unit]
+Description=Sekisho: answers typed requests to the host
+Requires=sekisho-requests.socket
+After=sekisho-requests.socket
+# Whoever asks often begins it often; a limit would close the socket for good.
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+CacheDirectory=sekisho
+Environment=NODE_COMPILE_CACHE=/var/cache/sekisho/node
+ExecStart=${PATHS.install}/current/bin/node ${PATHS.install}/current/src/agent/requests/main.ts
+KillMode=process
+UMask=0022
 `

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ensureBundle } from '../../../src/build/bundle.ts'
-import { down } from '../../../src/lab/down.ts'
-import { configureRouter, installBundle } from '../../../src/lab/install-router.ts'
-import type { Lab } from '../../../src/lab/lab.ts'
-import { labPlaces } from '../../../src/lab/places.ts'
-import { up } from '../../../src/lab/up.ts'
-import { count } from '../support/counts.ts'
-import { differences, type Look, lookAt } from '../support/whole-machine.ts'
+import { ensureBundle } from '../../src/build/bundle.ts'
+import { down } from '../../src/lab/down.ts'
+import { configureRouter, installBundle } from '../../src/lab/install-router.ts'
+import type { Lab } from '../../src/lab/lab.ts'
+import { labPlaces } from '../../src/lab/places.ts'
+import { up } from '../../src/lab/up.ts'
+import { count } from '../lab/support/counts.ts'
+import { differences, type Look, lookAt } from '../lab/support/whole-machine.ts'
 
 /*
  * A Debian machine with ifupdown, Docker and a clock service becomes a router, works, and is given back. The tests

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
-import { ensureBundle } from '../../../src/build/bundle.ts'
-import { down } from '../../../src/lab/down.ts'
-import { configureRouter, installBundle } from '../../../src/lab/install-router.ts'
-import type { Lab } from '../../../src/lab/lab.ts'
-import { labPlaces } from '../../../src/lab/places.ts'
-import { up } from '../../../src/lab/up.ts'
-import { baselineYaml } from '../support/router-yaml.ts'
-import { differences, type Look, lookAt } from '../support/whole-machine.ts'
-import { writeUserModule } from './user-module.ts'
+import { ensureBundle } from '../../src/build/bundle.ts'
+import { down } from '../../src/lab/down.ts'
+import { configureRouter, installBundle } from '../../src/lab/install-router.ts'
+import type { Lab } from '../../src/lab/lab.ts'
+import { labPlaces } from '../../src/lab/places.ts'
+import { up } from '../../src/lab/up.ts'
+import { writeUserModule } from '../lab/lifecycle/user-module.ts'
+import { baselineYaml } from '../lab/support/router-yaml.ts'
+import { differences, type Look, lookAt } from '../lab/support/whole-machine.ts'
 
 /*
  * A Debian machine that was something else becomes a router: what would fight us is set aside, and given back when

@@ -1,0 +1,82 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Bed, bed, DESKTOP, open, PHONE, SCREENSHOTS, seriousIssues, visit } from './bed.ts'
+import { HOSTILE } from './fixture.ts'
+
+/* Every page in a real browser, on a desktop and on a phone, in both languages, light and dark. */
+
+const TV = encodeURIComponent('02:00:5e:30:00:02')
+
+/** Each with its heading in both languages. */
+const PAGES = [
+  ['now', '/', 'Now', '現在'],
+  ['devices', '/devices', 'Devices', '端末'],
+  ['device', `/devices/${TV}`, 'living-room-tv', 'living-room-tv'],
+  ['names', '/names', 'Names', '名前'],
+  ['connections', '/connections', 'Connections', '通信'],
+  ['search', '/search?text=example', 'Search', '検索'],
+  ['search-start', '/search', 'Search', '検索'],
+  ['search-nothing', '/search?text=nothing', 'Search', '検索'],
+  ['services', '/services?lines=unbound', 'Services', 'サービス'],
+  ['changes', '/changes?generation=14', 'Changes', '変更'],
+  ['archive', '/archive', 'Archive and cost', '保管と費用'],
+  ['not-found', '/nothing-here', 'No such page', 'ページがありません'],
+] as const
+
+const WINDOWS = [
+  { name: 'desktop-en', viewport: DESKTOP, locale: 'en-US', colorScheme: 'light' },
+  { name: 'phone-en', viewport: PHONE, locale: 'en-US', colorScheme: 'light' },
+  { name: 'desktop-ja', viewport: DESKTOP, locale: 'ja-JP', colorScheme: 'dark' },
+  { name: 'phone-ja', viewport: PHONE, locale: 'ja-JP', colorScheme: 'dark' },
+] as const
+
+/** By how much a page is wider than its window, what is in it that the network put there, and whether that did anything. */
+const STATE = `({
+  wider: Math.max(0, document.documentElement.scrollWidth - innerWidth),
+  foreign: document.querySelectorAll(
+    'iframe, img, style, script:not([src^="/assets/"]), [onerror], [onload]').length,
+  owned: 'owned' in window ? 'yes' : 'no',
+})`
+
+let the: Bed
+
+beforeAll(async () => {
+  the = await bed()
+})
+
+afterAll(() => the?.close())
+
+describe.each(WINDOWS)('$name', ({ name, ...options }) => {
+  test('every page shows itself, without a fault, and is for everybody', async () => {
+    const { context, page, faults } = await open(the, options)
+    const japanese = options.locale === 'ja-JP'
+    // Of each pair of languages one: what axe looks at differs by width and colours.
+    const isLookedAt = name === 'desktop-en' || name === 'phone-ja'
+    for (const [file, path, english, inJapanese] of PAGES) {
+      await visit(page, path)
+      expect(await page.locator('h1').textContent(), path).toBe(japanese ? inJapanese : english)
+      expect(await page.evaluate('document.documentElement.lang')).toBe(japanese ? 'ja' : 'en')
+      expect(await page.evaluate(STATE), path).toEqual({ wider: 0, foreign: 0, owned: 'no' })
+      await page.screenshot({ path: join(SCREENSHOTS, `${file}-${name}.png`) })
+      if (isLookedAt) expect(await seriousIssues(page), path).toEqual([])
+    }
+    expect(faults).toEqual([])
+    await context.close()
+  })
+})
+
+test('what the network says is shown as text', async () => {
+  const { context, page } = await open(the, {})
+  await visit(page, '/devices')
+  await page.getByText(HOSTILE.device, { exact: true }).waitFor()
+  await page.getByText(HOSTILE.vendor, { exact: true }).waitFor()
+  await visit(page, '/names')
+  await page.getByText(HOSTILE.name, { exact: true }).first().waitFor()
+  // A line's controls, and the mark that turns the direction of what follows, are escaped.
+  await visit(page, '/services?lines=unbound')
+  const line = await page.getByText('</li></ol><iframe').textContent()
+  expect(line).toBe('\\x1b[2J\\u{202e}gnp.</li></ol><iframe src="javascript:window.owned=4"></iframe>')
+  await visit(page, '/changes?generation=14')
+  await page.getByText('paused <script>window.owned=1</script>').waitFor()
+  await context.close()
+})
