@@ -17,7 +17,7 @@ import { print, type Row } from './table.ts'
  */
 
 const DAY_MS = 86_400_000
-const ASKS = 15
+const ASKS = 11
 /** Times faster than zgrep a search must be, and how large the process may become. */
 const WANTED_TIMES = 3
 const WANTED_BYTES = 200e6

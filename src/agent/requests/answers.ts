@@ -21,6 +21,9 @@ interface Kept {
   until: number | undefined
 }
 
+/** Rates are made of what connections have counted, each second: what was counted before is of no use. */
+const CONNECTIONS_MS = 300
+
 /** Answers requests: one child at a time, whoever asks; the same question within seconds is asked once. */
 export class Answers {
   readonly #sekisho: readonly string[]
@@ -59,9 +62,10 @@ export class Answers {
     const forget = (): void => {
       if (this.#kept.get(key) === kept) this.#kept.delete(key)
     }
+    const keepMs = question.ask === 'connections' ? Math.min(CONNECTIONS_MS, this.#keepMs) : this.#keepMs
     value.then(() => {
-      kept.until = performance.now() + this.#keepMs
-      setTimeout(forget, this.#keepMs).unref()
+      kept.until = performance.now() + keepMs
+      setTimeout(forget, keepMs).unref()
     }, forget)
     return value
   }

@@ -39,6 +39,11 @@ export function withUsage(device: Identity, usage?: Usage): DeviceRow {
   return { ...device, down: 0, up: 0, questions: 0, ...usage }
 }
 
+/** A row with what router.yaml says of the device now. */
+export function withState(device: DeviceRow, { reserved, paused }: Known): DeviceRow {
+  return { ...device, reserved: reserved.has(device.id), paused: paused.has(device.id) }
+}
+
 /** From the archive and what the recorder knows now, the latest seen first. */
 export async function identitiesOf(session: Session, known: Known): Promise<Identity[]> {
   const rows = await rowsOf(

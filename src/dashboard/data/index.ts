@@ -23,9 +23,9 @@ import { ArchiveLook } from './archive.ts'
 import { Asker, type Times, type Work } from './asker.ts'
 import { connectionsOf } from './connections.ts'
 import { deviceId, deviceOf } from './device.ts'
-import { devicesOf, type Known } from './devices.ts'
+import { devicesOf, type Known, withState } from './devices.ts'
 import { exported } from './export.ts'
-import { type AskAgent, Host, type HostCost, type HostStatus, unlessLate } from './host.ts'
+import { type AskAgent, Host, type HostCost, type HostStatus, type Lease, unlessLate } from './host.ts'
 import { Keepers } from './keepers.ts'
 import { Kept } from './kept.ts'
 import { Live } from './live.ts'
@@ -64,8 +64,10 @@ const EXPORT_PAGE = 500
 const STATUS_KEPT_MS = 20_000
 const COST_KEPT_MS = 10 * 60_000
 const NAMES_KEPT_MS = 5 * 60_000
+const PAUSED_KEPT_MS = 1000
 /** The page of now waits no longer for what costs so much; it is there when it is looked at again. */
 const SOON_MS = 500
+const WAIT_MS = 1500
 const NAMES_PATIENCE_MS = 2000
 const PATIENCE_MS = 8000
 
@@ -88,6 +90,8 @@ class Data implements DashboardData {
   readonly #cost: Kept<HostCost | undefined>
   readonly #generations: Kept<readonly GenerationRow[]>
   readonly #newNames: Kept<readonly string[]>
+  readonly #leases: Kept<readonly Lease[]>
+  readonly #paused: Kept<readonly string[]>
 
   constructor(options: DataOptions) {
     const { settings, askAgent } = options
@@ -104,6 +108,8 @@ class Data implements DashboardData {
     this.#cost = new Kept(COST_KEPT_MS, () => this.#host.cost())
     this.#generations = new Kept(STATUS_KEPT_MS, () => this.#host.generations())
     this.#newNames = new Kept(NAMES_KEPT_MS, () => this.#findNewNames(Date.now()))
+    this.#leases = new Kept(STATUS_KEPT_MS, () => this.#host.leases())
+    this.#paused = new Kept(PAUSED_KEPT_MS, () => this.#host.paused())
     this.#archive = new ArchiveLook(data)
     this.#live = new Live({
       data,
@@ -119,25 +125,25 @@ class Data implements DashboardData {
   }
 
   async devices(span: Span, { signal }: AskOptions = {}): Promise<DevicesReport> {
-    return this.#answer('devices', span, signal, async (session) => ({
-      devices: await devicesOf(session, await this.#known(), span),
-    }))
+    const known = await this.#known()
+    const devices = await this.#answer('devices', span, signal, (session) => devicesOf(session, known, span))
+    // What was kept may be older than what somebody has just changed.
+    return { devices: devices.map((device) => withState(device, known)) }
   }
 
   async device(id: string, span: Span, { signal }: AskOptions = {}): Promise<DevicePage> {
     const mac = deviceId(id)
-    await this.#keepers.record(span)
+    const [known] = await Promise.all([this.#known(), this.#keepers.record(span)])
     const [found, leases, open] = await Promise.all([
-      this.#answer(`device ${mac}`, span, signal, async (session) =>
-        deviceOf(session, await this.#known(), mac, span),
-      ),
-      unlessLate(this.#host.leases()),
-      unlessLate(this.#host.connections()),
+      this.#answer(`device ${mac}`, span, signal, (session) => deviceOf(session, known, mac, span)),
+      this.#leases.soon(WAIT_MS),
+      unlessLate(this.#host.connections(), WAIT_MS),
     ])
     const lease = leases?.find((one) => one.mac === mac)
     const expiresMs = Date.parse(lease?.ends ?? '')
     return {
-      ...found,
+      report: found.report,
+      device: withState(found.device, known),
       ...(lease && {
         lease: {
           address: lease.address,
@@ -165,8 +171,9 @@ class Data implements DashboardData {
   async search(query: SearchQuery, { signal }: AskOptions = {}) {
     // Pages of the same search are counted once.
     const { limit: _, cursor: __, ...counted } = query
-    const found = await this.#answer('found', counted, signal, async (session) =>
-      findAll(session, counted, await this.#known(), this.#router.timezone),
+    const known = await this.#known()
+    const found = await this.#answer('found', counted, signal, (session) =>
+      findAll(session, counted, known, this.#router.timezone),
     )
     return this.#answer('search', query, signal, (session) => searchPage(session, query, found))
   }
@@ -294,7 +301,7 @@ class Data implements DashboardData {
     const [state, reserved, paused] = await Promise.all([
       this.#files.devices(),
       this.#files.reserved(),
-      unlessLate(this.#host.paused()),
+      this.#paused.soon(SOON_MS),
     ])
     return { state, reserved, paused: new Set(paused) }
   }
