@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { formatIp, parseIp } from '../lib/ip.ts'
 import type { AgentConfig } from '../router/render/agent.ts'
 import { certificateFiles } from './certificate-files.ts'
 
@@ -56,7 +56,7 @@ function hostsOf({ subjectAltName }: X509Certificate): string[] {
   return (subjectAltName ?? '').split(', ').map((entry) => canonical(entry.slice(entry.indexOf(':') + 1)))
 }
 
+/** One text for an IPv6 address, however it is written; without a library, since the agent is always there. */
 function canonical(host: string): string {
-  const ip = parseIp(host)
-  return ip === undefined ? host : formatIp(ip)
+  return isIPv6(host) ? new URL(`http://[${host}]/`).hostname.slice(1, -1) : host
 }

@@ -7,8 +7,8 @@ import { isKindName, type KindName } from '../recorder/records/kinds.ts'
  */
 
 const DAY_MS = 86_400_000
-/** The last that a Date can hold. */
-const LAST_MS = 8.64e15
+/** Dates of more digits are none in SQL. */
+const LAST_MS = Date.UTC(9999, 11, 31)
 const MAX_LIMIT = 500
 
 const Ms = z.coerce.number().int().min(0).max(LAST_MS)

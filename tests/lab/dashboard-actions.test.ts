@@ -6,20 +6,10 @@ import { type Lab, openLab } from '../../src/lab/lab.ts'
 import { SERVERS } from '../../src/lab/topology.ts'
 import { type Addresses, addressesOf } from './support/addresses.ts'
 import { editedYaml } from './support/edit-yaml.ts'
-import { applyYaml, baseline } from './support/router-yaml.ts'
+import { applyYaml, baseline, baselineYaml } from './support/router-yaml.ts'
 
 /* What the dashboard asks of the host, over its socket: questions, and changes that become generations. */
 
-const MODULE = `import { defineModule } from 'sekisho'
-import { z } from 'zod'
-
-export const asks = defineModule({
-  name: 'asks',
-  summary: 'for a test',
-  config: z.strictObject({}),
-  build: () => ({ files: [], services: [], openings: [], logs: [], data: [], agentRequests: true }),
-})
-`
 const FILE = '/etc/sekisho/router.yaml'
 const SOCKET = '/run/sekisho/requests/agent.sock'
 const CLIENT = `
@@ -37,9 +27,7 @@ let before: string
 beforeAll(async () => {
   lab = await openLab()
   await baseline(lab)
-  await lab.router.writeFile('/root/modules/asks/module.ts', MODULE)
-  before = await editedYaml(lab, (yaml) => yaml.setIn(['modules', 'asks'], { path: '/root/modules/asks' }))
-  await applyYaml(lab, before)
+  before = await baselineYaml(lab)
   laptop = await addressesOf(lab.laptop)
   phone = await addressesOf(lab.phone)
 })
@@ -237,7 +225,7 @@ describe('nothing is changed', () => {
 })
 
 test('without a module that asks there is no socket', async () => {
-  await baseline(lab)
+  await applyYaml(lab, await editedYaml(lab, (document) => document.deleteIn(['modules', 'dashboard'])))
   expect((await lab.router.exec(['ls', '/run/sekisho/requests'])).code).not.toBe(0)
   const units = await lab.router.execOk([
     'systemctl',

@@ -6,6 +6,7 @@ import type { AgentRequest, ConnectionRow, OpenConnection, QuestionRow } from '.
 import type { DashboardData, LiveEvent } from '../../src/dashboard/dashboard-data.ts'
 import { openData } from '../../src/dashboard/data/index.ts'
 import { ConnectionsQuery, NamesQuery, QuestionsQuery, SearchQuery } from '../../src/dashboard/queries.ts'
+import { Requests } from '../../src/lib/requests.ts'
 import type { Interval } from '../../src/recorder/devices/intervals.ts'
 import type { KnownDevice } from '../../src/recorder/devices/known.ts'
 import { serialiseState } from '../../src/recorder/devices/state.ts'
@@ -157,6 +158,7 @@ beforeAll(async () => {
     connections: [open({ deviceId: LAPTOP, down: 100 }), open({ deviceId: TV, sourcePort: 2 })],
     diff: { text: `- a\n+ ${EVIL}\n`, changes: true },
     plan: { text: 'nothing\n', changes: false },
+    paused: [TV],
   }
   dashboard = await openDashboard()
 })
@@ -466,6 +468,7 @@ describe('devices', () => {
       randomMac: true,
       firstSeenMs: now - 9 * DAY,
     })
+    expect(devices.filter(({ paused }) => paused).map(({ id }) => id)).toEqual([TV])
     expect(devices.find(({ id }) => id === NAMELESS)).toMatchObject({ addresses: [], reserved: false })
   })
 
@@ -682,6 +685,25 @@ test('exports have all rows, and nothing that a spreadsheet would run', async ()
   expect(hits.trimEnd().split('\n')).toHaveLength(2)
   const devices = await texts(dashboard.exportRows('devices', ALL(), 'csv'))
   expect(devices).toContain(LAPTOP)
+})
+
+test('what the watchers know is recorded before a page about now is made, and not at each look', async () => {
+  let asked = 0
+  const keeper = await Requests.start(join(root, 'run/watch/flows.sock'), async () => {
+    asked += 1
+  })
+  const other = await openDashboard()
+  try {
+    const until = (toMs: number) => ConnectionsQuery.parse({ fromMs: now - DAY, toMs })
+    await other.connections(until(now - HOUR))
+    expect(asked).toBe(0)
+    await other.connections(until(Date.now() + HOUR))
+    await other.connections(until(Date.now() + 2 * HOUR))
+    expect(asked).toBe(1)
+  } finally {
+    await other.close()
+    keeper.stop()
+  }
 })
 
 test('live: what comes, while somebody listens', async () => {

@@ -67,6 +67,8 @@ const Open = z.array(
   }),
 )
 
+const Paused = z.array(Text)
+
 const Told = z.object({ text: z.string(), changes: z.boolean() })
 
 /** For pages that do without what the host knows. */
@@ -108,6 +110,11 @@ export class Host {
   async connections(): Promise<OpenConnection[]> {
     // What it leaves out it left out: absent and undefined are one.
     return Open.parse(await this.#answer({ ask: 'connections' })) as OpenConnection[]
+  }
+
+  /** The MAC addresses of devices that are paused. */
+  async paused(): Promise<string[]> {
+    return Paused.parse(await this.#answer({ ask: 'paused' }))
   }
 
   async diff(a: number, b: number): Promise<TextReport> {

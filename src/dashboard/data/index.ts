@@ -1,9 +1,9 @@
 import type {
-  Alert,
   ArchiveReport,
   ChangesReport,
   DevicePage,
   DevicesReport,
+  GenerationRow,
   NowReport,
   ServicesReport,
   Span,
@@ -23,11 +23,14 @@ import { ArchiveLook } from './archive.ts'
 import { Asker, type Times, type Work } from './asker.ts'
 import { connectionsOf } from './connections.ts'
 import { deviceId, deviceOf } from './device.ts'
-import { devicesOf, type Known, liveOf, withUsage } from './devices.ts'
+import { devicesOf, type Known } from './devices.ts'
 import { exported } from './export.ts'
 import { type AskAgent, Host, type HostCost, type HostStatus, unlessLate } from './host.ts'
+import { Keepers } from './keepers.ts'
+import { Kept } from './kept.ts'
 import { Live } from './live.ts'
 import { DAY, NEW_AFTER, newNamesOf, recentOf } from './now.ts'
+import { nowReport, wanOf } from './now-report.ts'
 import { namesOf, questionsOf, type Router } from './questions.ts'
 import { findAll, searchPage } from './search.ts'
 import { Shared } from './shared.ts'
@@ -45,8 +48,6 @@ export interface DataSettings {
   readonly site?: string
   /** The status files. */
   readonly runDirectory: string
-  /** The MAC addresses of devices that are paused. */
-  readonly paused?: readonly string[]
 }
 
 export interface DataOptions {
@@ -63,6 +64,10 @@ const EXPORT_PAGE = 500
 const STATUS_KEPT_MS = 20_000
 const COST_KEPT_MS = 10 * 60_000
 const NAMES_KEPT_MS = 5 * 60_000
+/** The page of now waits no longer for what costs so much; it is there when it is looked at again. */
+const SOON_MS = 500
+const NAMES_PATIENCE_MS = 2000
+const PATIENCE_MS = 8000
 
 /** The answers behind the pages, from the recorder's archive and log, status files and the host. */
 export function openData(options: DataOptions): Promise<DashboardData> {
@@ -75,9 +80,14 @@ class Data implements DashboardData {
   readonly #asker: Asker
   readonly #shared = new Shared()
   readonly #files: StatusFiles
+  readonly #keepers: Keepers
   readonly #host: Host
   readonly #archive: ArchiveLook
   readonly #live: Live
+  readonly #status: Kept<HostStatus>
+  readonly #cost: Kept<HostCost | undefined>
+  readonly #generations: Kept<readonly GenerationRow[]>
+  readonly #newNames: Kept<readonly string[]>
 
   constructor(options: DataOptions) {
     const { settings, askAgent } = options
@@ -88,7 +98,12 @@ class Data implements DashboardData {
       place: { data, site: settings.site ?? DEFAULT_SITE, retentionDays: DEFAULT_RETENTION_DAYS },
     })
     this.#files = new StatusFiles(run, data)
+    this.#keepers = new Keepers(run)
     this.#host = new Host(askAgent)
+    this.#status = new Kept(STATUS_KEPT_MS, () => this.#host.status())
+    this.#cost = new Kept(COST_KEPT_MS, () => this.#host.cost())
+    this.#generations = new Kept(STATUS_KEPT_MS, () => this.#host.generations())
+    this.#newNames = new Kept(NAMES_KEPT_MS, () => this.#findNewNames(Date.now()))
     this.#archive = new ArchiveLook(data)
     this.#live = new Live({
       data,
@@ -111,6 +126,7 @@ class Data implements DashboardData {
 
   async device(id: string, span: Span, { signal }: AskOptions = {}): Promise<DevicePage> {
     const mac = deviceId(id)
+    await this.#keepers.record(span)
     const [found, leases, open] = await Promise.all([
       this.#answer(`device ${mac}`, span, signal, async (session) =>
         deviceOf(session, await this.#known(), mac, span),
@@ -141,7 +157,8 @@ class Data implements DashboardData {
     return this.#answer('questions', query, signal, (session) => questionsOf(session, query, this.#router))
   }
 
-  connections(query: ConnectionsQuery, { signal }: AskOptions = {}) {
+  async connections(query: ConnectionsQuery, { signal }: AskOptions = {}) {
+    await this.#keepers.record(query)
     return this.#answer('connections', query, signal, (session) => connectionsOf(session, query))
   }
 
@@ -158,7 +175,7 @@ class Data implements DashboardData {
     const [kept, recorder, cost] = await Promise.all([
       this.#answer('archive', {}, signal, (session) => this.#archive.kept(session, Date.now())),
       this.#files.recorder(),
-      unlessLate(this.#cost()),
+      this.#cost.soon(PATIENCE_MS),
     ])
     const upload = recorder?.archive.upload
     return {
@@ -178,7 +195,7 @@ class Data implements DashboardData {
 
   async services(): Promise<ServicesReport> {
     const [status, agent, recorder, dns, flows] = await Promise.all([
-      unlessLate(this.#status()),
+      this.#status.soon(PATIENCE_MS),
       this.#files.agent(),
       this.#files.recorder(),
       this.#files.watcher('dns'),
@@ -274,138 +291,52 @@ class Data implements DashboardData {
   }
 
   async #known(): Promise<Known> {
-    const [state, reserved] = await Promise.all([this.#files.devices(), this.#files.reserved()])
-    return { state, reserved, paused: new Set(this.#options.settings.paused) }
+    const [state, reserved, paused] = await Promise.all([
+      this.#files.devices(),
+      this.#files.reserved(),
+      unlessLate(this.#host.paused()),
+    ])
+    return { state, reserved, paused: new Set(paused) }
+  }
+
+  #findNewNames(nowMs: number): Promise<string[]> {
+    return this.#asker.ask({ fromMs: nowMs - NEW_AFTER, toMs: nowMs }, undefined, (session) =>
+      newNamesOf(session, nowMs),
+    )
   }
 
   async #now(signal: AbortSignal): Promise<NowReport> {
     const nowMs = Date.now()
-    const { hostname } = this.#options.settings
     const [recent, names, agent, resolver, recorder, known, status, cost, generations] = await Promise.all([
       this.#asker.ask({ fromMs: nowMs - DAY, toMs: nowMs }, signal, (session) =>
         recentOf(session, nowMs, this.#router),
       ),
-      this.#newNames(nowMs),
+      this.#newNames.soon(NAMES_PATIENCE_MS),
       this.#files.agent(),
       this.#files.resolver(),
       this.#files.recorder(),
       this.#known(),
-      unlessLate(this.#status()),
-      unlessLate(this.#cost()),
-      unlessLate(this.changes()),
+      this.#status.soon(SOON_MS),
+      this.#cost.soon(SOON_MS),
+      this.#generations.soon(SOON_MS),
     ])
-    const devices = liveOf(known)
-    const newDevices = devices.filter(({ firstSeenMs }) => firstSeenMs >= nowMs - DAY)
-    const { 'total.num.queries': questions = 0, 'total.num.cachehits': hits = 0 } = resolver
-    const wan = agent?.wan
-    const sinceMs = Date.parse(wan?.since ?? '')
-    const lostRows = recorder?.log.dropped.rows ?? 0
-    const alerts: Alert[] = [
-      ...(wan && wan.state !== 'up'
-        ? [{ kind: 'wan-down' as const, detail: wan.state, timeMs: sinceMs || nowMs }]
-        : []),
-      ...unwell(status),
-      ...(lostRows > 0 ? [{ kind: 'records-lost' as const, detail: String(lostRows) }] : []),
-      ...overBudget(cost),
-      ...recent.alerts,
-      ...newDevices.slice(0, MOST_NEW).map(({ firstSeenMs, name, id, network }) => ({
-        kind: 'new-device' as const,
-        timeMs: firstSeenMs,
-        subject: name ?? id,
-        detail: network,
-      })),
-    ]
-    return {
-      hostname,
-      timeMs: nowMs,
-      wan: {
-        ...(wanOf(agent) ?? { ipv4: 'down', ipv6: 'down' }),
-        ...(Number.isFinite(sinceMs) && { sinceMs }),
-        addresses: wan?.addresses ?? [],
-        gateways: [wan?.gateway4, wan?.gateway6].filter((gateway) => gateway !== undefined),
-        ...recent.wan,
-      },
-      dns: { ...recent.dns, ...(questions > 0 && { cacheHitRatio: hits / questions }) },
-      top: recent.top,
-      devices: {
-        present: devices.filter(({ addresses }) => addresses.length > 0).length,
-        known: devices.length,
-      },
-      alerts,
-      changes: {
-        devices: newDevices.slice(0, MOST_NEW).map((device) => withUsage(device)),
-        generations: (generations?.generations ?? []).filter(({ timeMs }) => timeMs >= nowMs - DAY),
-        names,
-      },
-    }
-  }
-
-  #status(): Promise<HostStatus> {
-    return this.#kept('status', STATUS_KEPT_MS, () => this.#host.status())
-  }
-
-  #cost(): Promise<HostCost | undefined> {
-    return this.#kept('cost', COST_KEPT_MS, () => this.#host.cost())
-  }
-
-  #newNames(nowMs: number): Promise<string[]> {
-    return this.#kept('names', NAMES_KEPT_MS, () =>
-      this.#asker.ask({ fromMs: nowMs - NEW_AFTER, toMs: nowMs }, undefined, (session) =>
-        newNamesOf(session, nowMs),
-      ),
-    )
-  }
-
-  readonly #keptAnswers = new Map<string, { readonly value: Promise<unknown>; readonly untilMs: number }>()
-
-  /** An answer that serves for so long. */
-  #kept<T>(name: string, keepMs: number, make: () => Promise<T>): Promise<T> {
-    const known = this.#keptAnswers.get(name)
-    // The name says what kind of answer it is.
-    if (known && performance.now() < known.untilMs) return known.value as Promise<T>
-    const value = make()
-    this.#keptAnswers.set(name, { value, untilMs: performance.now() + keepMs })
-    value.catch(() => this.#keptAnswers.delete(name))
-    return value
+    return nowReport({
+      hostname: this.#options.settings.hostname,
+      nowMs,
+      recent,
+      names: names ?? [],
+      known,
+      resolver,
+      generations: generations ?? [],
+      agent,
+      recorder,
+      status,
+      cost,
+    })
   }
 }
 
 const MOST_OPEN = 500
-const MOST_NEW = 20
-
-function wanOf(
-  agent: { readonly wan: { readonly ipv4: string; readonly ipv6: string } } | undefined,
-): { readonly ipv4: 'up' | 'down'; readonly ipv6: 'up' | 'down' } | undefined {
-  if (!agent) return undefined
-  const { ipv4, ipv6 } = agent.wan
-  return { ipv4: ipv4 === 'up' ? 'up' : 'down', ipv6: ipv6 === 'up' ? 'up' : 'down' }
-}
-
-function unwell(status: HostStatus | undefined): Alert[] {
-  if (!status) return []
-  const bad = status.services.filter(({ state }) => state !== 'healthy' && state !== 'starting')
-  return [
-    ...bad.map(({ module, service, state }) => ({
-      kind: 'service-unhealthy' as const,
-      subject: module === service ? service : `${module} ${service}`,
-      detail: state,
-    })),
-    ...(status.generation !== null && !status.confirmed
-      ? [{ kind: 'unconfirmed' as const, subject: String(status.generation) }]
-      : []),
-  ]
-}
-
-/** A month, now or within a year, that costs more than router.yaml allows. */
-function overBudget(cost: HostCost | undefined): Alert[] {
-  const { budgetYen, bills = [] } = cost ?? {}
-  if (budgetYen === undefined) return []
-  const over = bills.find(
-    ({ yen, years, label }) => yen > budgetYen && years <= 1 && !label.endsWith('tenfold'),
-  )
-  return over ? [{ kind: 'over-budget', subject: over.label, detail: String(Math.round(over.yen)) }] : []
-}
-
 function costOf({ bills, budgetYen }: HostCost): NonNullable<ArchiveReport['cost']> {
   const own = bills.filter(({ label }) => !label.endsWith('tenfold'))
   return {

@@ -351,8 +351,16 @@ describe('what comes from elsewhere', () => {
   )
 
   it.each(['PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'PROPFIND'])('%s is not done', async (method) => {
-    const { status, headers } = await bed.ask({ method, path: '/api/now', cookie })
-    expect([status, headers.allow]).toEqual([405, 'GET, HEAD, POST'])
+    const api = await bed.ask({ method, path: '/api/now', cookie })
+    expect([api.status, api.headers.allow]).toEqual([405, 'GET, POST'])
+    const page = await bed.ask({ method, path: '/devices' })
+    expect([page.status, page.headers.allow]).toEqual([405, 'GET, HEAD'])
+  })
+
+  it('HEAD is of pages alone', async () => {
+    expect(await bed.ask({ method: 'HEAD', path: '/' })).toMatchObject({ status: 200, text: '' })
+    for (const path of ['/api/live', '/api/export/names', '/api/now'])
+      expect((await bed.ask({ method: 'HEAD', path, cookie })).status).toBe(405)
   })
 
   it('anything but our own origin changes nothing', async () => {

@@ -95,7 +95,7 @@ export function dashboardApp(parts: AppParts) {
       if (!asked.success) return refuse(c, 400, problemOf(asked.error))
       const rows = data.exportRows(kind, asked.data, format.data, ask(c))
       return (
-        exported(rows, kind, format.data) ??
+        exported({ rows, kind, format: format.data, signal: c.req.raw.signal }) ??
         refuse(c, 503, 'other exports are under way', 'wait until they are done')
       )
     })

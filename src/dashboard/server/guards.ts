@@ -32,13 +32,15 @@ export function hostGuard(hostOf: (header: string | undefined) => AskedHost | un
 export function originGuard(hostOf: (header: string | undefined) => AskedHost | undefined) {
   return createMiddleware<Env>(async (c, next) => {
     const { method } = c.req
-    if (!['GET', 'HEAD', 'POST'].includes(method)) {
-      c.header('allow', 'GET, HEAD, POST')
-      return refuse(c, 405, `${method} is not done here`)
+    const isApi = c.req.path.startsWith('/api/')
+    // No HEAD there: it would begin a live feed, or an export, that nobody reads.
+    const methods = isApi ? ['GET', 'POST'] : ['GET', 'HEAD']
+    if (!methods.includes(method)) {
+      c.header('allow', methods.join(', '))
+      return refuse(c, 405, `${method.slice(0, 20)} is not done here`)
     }
     const site = c.req.header('sec-fetch-site') ?? 'same-origin'
-    if (c.req.path.startsWith('/api/') && site !== 'same-origin' && site !== 'none')
-      return refuse(c, 403, 'another site asks')
+    if (isApi && site !== 'same-origin' && site !== 'none') return refuse(c, 403, 'another site asks')
     if (method !== 'POST') return next()
     const host = hostOf(c.req.header('host'))
     if (host === undefined || c.req.header('origin') !== `https://${host.authority}`)

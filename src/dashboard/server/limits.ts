@@ -6,6 +6,8 @@ const MAX_CONNECTIONS = 256
 const MAX_OF_ONE = 64
 /** A request's head and body have to be there within this. */
 const REQUEST_MS = 15_000
+/** How often that is looked at, for the server's options. */
+export const CHECK_MS = 5000
 /** Nothing moved on the connection. What is live has a heartbeat each 15 s. */
 const IDLE_MS = 60_000
 const KEEP_ALIVE_MS = 20_000

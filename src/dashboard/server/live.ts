@@ -28,6 +28,10 @@ export function liveAnswers({ events, heartbeatMs = HEARTBEAT_MS }: LiveOptions)
     return streamSSE(c, async (stream) => {
       const stop = new AbortController()
       stream.onAbort(() => stop.abort())
+      // Of who is gone before the first event is read, nothing else tells; a write that waits for them ends with it.
+      const { signal } = c.req.raw
+      if (signal.aborted) stream.abort()
+      else signal.addEventListener('abort', () => stream.abort(), { once: true })
       const waiting: string[] = []
       let wake = (): void => undefined
       stop.signal.addEventListener('abort', () => wake())

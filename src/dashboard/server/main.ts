@@ -5,7 +5,7 @@ import type { AgentRequest } from '../api.ts'
 import { openData } from '../data/index.ts'
 import { parseDashboardSettings } from '../settings.ts'
 import { dashboardApp } from './app.ts'
-import { serve } from './serve.ts'
+import { type Served, serve } from './serve.ts'
 import { Sessions } from './sessions.ts'
 import { readStaticFiles } from './static-files.ts'
 
@@ -21,11 +21,13 @@ const ask = (request: AgentRequest): Promise<unknown> => askAgent(settings.agent
 const data = await openData({ settings, askAgent: ask })
 const sessions = await Sessions.open(settings.stateDirectory)
 const app = dashboardApp({ settings, data, sessions, files: await readStaticFiles(pages), askAgent: ask })
-const served = await serve({ settings, fetch: app.fetch })
+let served: Served | undefined
+// Before it listens: there may be nothing to listen with for a while, and the first process of a container has no other way.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    void Promise.all([served.stop(), data.close()]).finally(() => process.exit(0))
+    void Promise.all([served?.stop(), data.close()]).finally(() => process.exit(0))
   })
 }
 // A page that nobody waits for any more, or a record that surprised us, ends no other page.
 process.on('unhandledRejection', (error) => log('unhandled', `a bug: ${String(error)}`))
+served = await serve({ settings, fetch: app.fetch })

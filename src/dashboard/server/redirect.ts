@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { DashboardSettings } from '../settings.ts'
 import { knownHosts } from './known-hosts.ts'
-import { limited } from './limits.ts'
+import { CHECK_MS, limited } from './limits.ts'
 
 /**
  * The server of plain HTTP: it leads to the same address over HTTPS (308 keeps the method, RFC 9110 section 15.4.9) and
@@ -12,7 +12,7 @@ export function redirectServer({ names, addresses, port }: DashboardSettings): S
   const hostOf = knownHosts(names, addresses)
   const [whole = ''] = names
   return limited(
-    createServer((request, response) => {
+    createServer({ connectionsCheckingInterval: CHECK_MS }, (request, response) => {
       request.resume()
       const hostname = hostOf(request.headers.host)?.hostname
       const target = request.url ?? ''

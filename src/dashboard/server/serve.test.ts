@@ -229,6 +229,31 @@ describe('what is live', () => {
   })
 })
 
+it('who leaves at once takes no place from others', async () => {
+  const bed = await open({
+    async *live(signal) {
+      yield* ticks(signal)
+    },
+  })
+  for (const path of ['/api/live', '/api/export/names'])
+    await Promise.all(
+      Array.from({ length: 48 }, async (_, i) => {
+        const asked = request(bed.options({ path, cookie: bed.cookie }))
+        asked.on('error', () => undefined)
+        await new Promise<void>((resolve) => asked.end(resolve))
+        // Some before they are read, some in the middle of the answer.
+        await pause(i % 12)
+        asked.destroy()
+      }),
+    )
+  await until(async () => {
+    const listeners = await Promise.all(Array.from({ length: 32 }, () => listen(bed)))
+    for (const listener of listeners) listener.end()
+    return listeners.every(({ status }) => status === 200)
+  })
+  await until(async () => (await bed.ask({ path: '/api/export/names', cookie: bed.cookie })).status === 200)
+})
+
 describe('an export', () => {
   it('that fails on the way is no whole file', async () => {
     const bed = await open({

@@ -4,7 +4,7 @@ import { getRequestListener } from '@hono/node-server'
 import { describe, log } from '../../recorder/log.ts'
 import type { DashboardSettings } from '../settings.ts'
 import { type Certificate, readCertificate } from './certificate.ts'
-import { limited } from './limits.ts'
+import { CHECK_MS, limited } from './limits.ts'
 import { redirectServer } from './redirect.ts'
 
 const LOOK_MS = 30_000
@@ -40,6 +40,7 @@ export async function serve({ settings, fetch, lookMs = LOOK_MS }: ServeOptions)
         minVersion: 'TLSv1.2',
         handshakeTimeout: HANDSHAKE_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
+        connectionsCheckingInterval: CHECK_MS,
       },
       (request, response) => void answer(request, response),
     ),

@@ -90,7 +90,7 @@ export class Unconverted {
     const before = new Map(segment.ends)
     const from = Math.min(...[...kinds].map((kind) => before.get(kind) ?? 0))
     try {
-      for await (const frame of readFrames(segmentFile(this.#data, sequence), { from })) {
+      for await (const frame of readFrames(segmentFile(this.#data, sequence), { from, transient: true })) {
         if (frame.meta.encoding !== 'none') segment.takenMs ||= frame.meta.at
         for await (const { kind, lines } of frameLines(frame, kinds, this.#forward, this.#window))
           if (frame.end > (before.get(kind) ?? 0)) this.#write(segment, kind, lines)

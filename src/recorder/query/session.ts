@@ -45,6 +45,7 @@ const CACHE = { directory: '/var/cache/sekisho/records', maxBytes: 2 ** 30 }
 
 const NOTHING: Sources = { archive: [], lines: [], uniform: true, site: '', retentionDays: 0 }
 const KNOWN = new Set(VIEWS)
+const INTERRUPT_MS = 50
 /** The archive replaces files by others while they are read. */
 const ATTEMPTS = 3
 
@@ -112,7 +113,12 @@ export class Session {
    */
   async within<T>(scope: Scope, work: () => Promise<T>): Promise<T> {
     const before = this.#scope
-    const interrupt = (): void => this.#database.interrupt()
+    let timer: NodeJS.Timeout | undefined
+    // Again and again: a statement that is about to start does not hear of it.
+    const interrupt = (): void => {
+      this.#database.interrupt()
+      timer ??= setInterval(() => this.#database.interrupt(), INTERRUPT_MS)
+    }
     this.#scope = scope
     this.#seen = new Map()
     scope.signal?.addEventListener('abort', interrupt)
@@ -120,6 +126,7 @@ export class Session {
       return await work()
     } finally {
       scope.signal?.removeEventListener('abort', interrupt)
+      clearInterval(timer)
       this.#scope = before
       this.#seen = undefined
     }
