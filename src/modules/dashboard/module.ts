@@ -75,7 +75,9 @@ export const dashboard = defineModule({
     'node_modules/ip-bigint',
     'node_modules/zod',
   ],
-  imageMade: [{ path: PAGES, sources: ['src/dashboard/app'] }],
+  imageMade: [
+    { path: PAGES, sources: ['src/dashboard/app', 'src/lib/printable.ts', 'src/build/dashboard-app.ts'] },
+  ],
   build(ctx) {
     const { config, router, provided } = ctx
     const state = ctx.dataPath('state')

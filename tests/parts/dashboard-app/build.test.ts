@@ -19,6 +19,8 @@ test('the built pages are small, and hold nothing that their policy forbids', as
   const bytes = scripts.reduce((sum, script) => sum + gzipSync(script).length, 0)
   expect(bytes).toBeGreaterThan(10_000)
   expect(bytes).toBeLessThan(MOST_SCRIPT_BYTES)
+  // What is built for development says in which file of this machine each thing is.
+  for (const script of scripts) expect(script.includes('src/dashboard/app')).toBe(false)
   const html = await readFile(join(folder, 'index.html'), 'utf8')
   expect(html).not.toMatch(/<style|style=|\son\w+=|<script(?![^>]*\ssrc=)/)
   // Everything is at its absolute path: each page of the app is served this file.

@@ -98,7 +98,9 @@ function VolumeCard({
 }: PartProps & { readonly onZoom: typeof zoomTo; readonly onWider: () => void }) {
   const texts = t.value.device
   const { traffic } = answer.report
-  const fromMs = spanOf(place.value.query, Date.now(), '24h').fromMs
+  // Its parts end with the time; the first of them may begin before it.
+  const { toMs } = spanOf(place.value.query, Date.now(), '24h')
+  const fromMs = toMs - Math.max(1, traffic.parts.length) * traffic.partMs
   return (
     <Card
       title={texts.volume}

@@ -20,6 +20,8 @@ import { reads } from '../reads.ts'
 import { useRead } from '../use-read.ts'
 
 const AGAIN_MS = 30_000
+/** Of the devices that used most: as many as there is room for beside the others. */
+const MOST = 6
 
 /** The router at a glance. */
 export function NowPage() {
@@ -142,7 +144,7 @@ function Rest({ report }: { readonly report: NowReport }) {
       >
         {top.length === 0 && <p class="note">{texts.whoEmpty}</p>}
         <ul class="bars">
-          {top.map((row) => (
+          {top.slice(0, MOST).map((row) => (
             <li key={row.key}>
               <TopName row={row} />
               <Volume down={row.down} up={row.up} />

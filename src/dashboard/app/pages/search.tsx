@@ -166,7 +166,7 @@ function Found({ report, query }: { readonly report: SearchReport; readonly quer
               <li key={device.id}>
                 <span class="tag">
                   <DeviceLink id={device.id} name={device.name} otherwise={device.macAddress} />
-                  <Told class="note mono" text={device.addresses[0] ?? ''} />
+                  {device.addresses[0] !== undefined && <Told class="note mono" text={device.addresses[0]} />}
                 </span>
               </li>
             ))}
