@@ -9,10 +9,10 @@ import type { OwnedVolume } from '../router/desired.ts'
 import { linkedGeneration, readGeneration } from '../router/generation.ts'
 import { createHost, type Host } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
+import { releaseName } from '../router/release-name.ts'
 import { askNewPassphrase, canAsk, passphraseFrom } from './passphrase.ts'
 import { hostPorts } from './ports.ts'
 import { refused } from './refused.ts'
-import { releaseName } from './release-name.ts'
 import { repeatable } from './repeatable.ts'
 
 interface Options {

@@ -4,6 +4,7 @@ import type { RouterStatus } from './status.ts'
 
 const STATUS: RouterStatus = {
   hostname: 'gate',
+  release: '0.1.0',
   generation: 3,
   confirmed: true,
   confirmWithinSecs: null,

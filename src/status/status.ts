@@ -8,6 +8,7 @@ import { observe } from '../router/observe.ts'
 import { PATHS } from '../router/paths.ts'
 import { plan } from '../router/plan.ts'
 import { PPP_SESSION, type PppSession, parsePppSession } from '../router/ppp-session.ts'
+import { releaseName } from '../router/release-name.ts'
 import { parseWanLease, type WanLease } from './wan-lease.ts'
 
 export interface LinkStatus {
@@ -96,6 +97,8 @@ export interface WatcherStatus {
 
 export interface RouterStatus {
   readonly hostname: string
+  /** The release that looks, `<version>-<hash>`. */
+  readonly release: string
   /** The generation in use; null before the first apply. */
   readonly generation: number | null
   readonly confirmed: boolean
@@ -151,6 +154,7 @@ export async function routerStatus(host: Host, router: Router, desired: DesiredS
   const agentOk = agent !== null && Object.values(agent.jobs).every((job) => job.ok)
   return {
     hostname: router.hostname,
+    release: await releaseName(),
     generation: inventory.current?.number ?? null,
     confirmed: inventory.current !== undefined && inventory.confirmed === inventory.current.number,
     confirmWithinSecs:

@@ -121,6 +121,7 @@ beforeAll(async () => {
       generation: 2,
       confirmed: false,
       confirmWithinSecs: 20,
+      release: '1.2.3',
       services: [
         { module: 'kea', service: 'kea', state: 'unhealthy' },
         { module: 'unbound', service: 'unbound', state: 'healthy' },
@@ -178,7 +179,6 @@ function openDashboard(askAgent = answer): Promise<DashboardData> {
       runDirectory: join(root, 'run'),
     },
     askAgent,
-    release: '1.2.3',
   })
 }
 

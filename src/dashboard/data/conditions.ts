@@ -45,8 +45,11 @@ export function bypassSql(own: readonly string[]): string {
   return `(localResolver IS NOT DISTINCT FROM false AND NOT ${byRouter})`
 }
 
-/** SQL over connections: it went out, and to an address that nobody had asked for. */
-export const UNRESOLVED = `(sourceZone IS DISTINCT FROM 'wan' AND destinationName IS NULL AND destinationNameStatus IS DISTINCT FROM 'local')`
+/** Zones of flow records that have no devices of ours. */
+export const NO_DEVICES: readonly string[] = ['wan', 'router', 'containers']
+
+/** SQL over connections: a device went out with it, to an address that it had not asked for. */
+export const UNRESOLVED = `(sourceZone NOT IN (${NO_DEVICES.map(literal).join(', ')}) AND destinationZone IS NOT DISTINCT FROM 'wan' AND destinationName IS NULL AND destinationNameStatus IS DISTINCT FROM 'local')`
 
 /** The address or the prefix that a text is. */
 export function addressFilter(text: string): AddressFilter | undefined {

@@ -14,6 +14,7 @@ const Text = z.string().transform((text) => text.slice(0, 500))
 const MOST = 1000
 
 export const HostStatus = z.object({
+  release: Text.catch(''),
   generation: z.number().nullable().catch(null),
   confirmed: z.boolean().catch(true),
   confirmWithinSecs: z.number().nullable().catch(null),

@@ -53,8 +53,6 @@ export interface DataSettings {
 export interface DataOptions {
   readonly settings: DataSettings
   readonly askAgent: AskAgent
-  /** The release that runs, as `sekisho --version` says it. */
-  readonly release?: string
 }
 
 const DEFAULT_SITE = 'home'
@@ -211,7 +209,7 @@ class Data implements DashboardData {
     const sources = Object.entries(recorder?.sources ?? {})
     const watchers = Object.entries({ 'watch dns': dns, 'watch flows': flows })
     return {
-      release: this.#options.release ?? '',
+      release: status?.release ?? '',
       services: (status?.services ?? []).map(({ image, ...service }) => ({
         ...service,
         ...(image !== undefined && { image }),

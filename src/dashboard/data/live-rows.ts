@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ConnectionRow, QuestionRow } from '../api.ts'
+import { NO_DEVICES } from './conditions.ts'
 import { connectionRow } from './connections.ts'
 import type { HolderAt } from './holders.ts'
 import { questionRow } from './questions.ts'
@@ -102,7 +103,11 @@ export function liveConnection(line: string, holderAt: HolderAt): ConnectionRow 
       endMs: (dateOf(flowEnd) ?? time).getTime(),
       protocol: protocolIdentifier,
       unresolved:
-        sourceZone !== 'wan' && destinationName === undefined && record.destinationNameStatus !== 'local',
+        sourceZone !== undefined &&
+        !NO_DEVICES.includes(sourceZone) &&
+        record.destinationZone === 'wan' &&
+        destinationName === undefined &&
+        record.destinationNameStatus !== 'local',
       sent: record.octetDeltaCount,
       returned: record.reverseOctetDeltaCount,
       packets: record.packetDeltaCount + record.reversePacketDeltaCount,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pkg from '../../package.json' with { type: 'json' }
-import { PROJECT_ROOT } from '../router/image-ref.ts'
+import { PROJECT_ROOT } from './image-ref.ts'
 
 /** The release that this program is, `<version>-<hash>`; of a checkout the version alone. */
 export async function releaseName(): Promise<string> {
