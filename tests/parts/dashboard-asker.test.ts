@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Asker } from '../../src/dashboard/data/asker.ts'
 import { number, rowsOf } from '../../src/recorder/ask/rows.ts'
+import { heldBy } from '../../src/recorder/query/filter.ts'
+import { findClient } from '../../src/recorder/query/find-client.ts'
 import type { Session } from '../../src/recorder/query/session.ts'
 import { frame, makeData, runPass, writeSegment } from '../archive-pass.ts'
 import { DAY, dns, HOUR, held, LAPTOP } from '../watched-records.ts'
@@ -186,4 +188,40 @@ describe('between statements', () => {
     await runPass(settings)
     expect(await asker.ask({}, undefined, (session) => count(session, 'devices'))).toBe(3)
   })
+})
+
+test('a device with hundreds of addresses, one after the other, is told from those who had them before and after', async () => {
+  const start = Math.floor(Date.now() / DAY) * DAY - 5 * DAY
+  const other = '00:00:5e:30:00:99'
+  const address = (i: number): string => `2001:db8::${i.toString(16)}`
+  const hour = (i: number): [number, number] => [start + i * HOUR, start + (i + 1) * HOUR - 10 * 60_000]
+  const count = 100
+  const records = Array.from({ length: count }, (_, i) => [
+    held(hour(i), address(i), LAPTOP, { device: 'laptop' }),
+    held(hour(i + 1), address(i), other, { device: 'other' }),
+  ])
+  writeSegment(data, [
+    frame('devices', records.flat()),
+    frame(
+      'dns',
+      Array.from({ length: count }, (_, i) => [
+        dns(start + i * HOUR + 60_000, address(i), `mine-${i}.example.org`, []),
+        dns(start + (i + 1) * HOUR + 60_000, address(i), `other-${i}.example.org`, []),
+      ]).flat(),
+    ),
+  ])
+  await runPass(settings)
+  const names = await open().ask({}, undefined, async (session) => {
+    const client = await findClient(session, 'laptop')
+    expect(client.holdings).toHaveLength(count)
+    const rows = await rowsOf(
+      session,
+      ['dns'],
+      `SELECT queryName FROM dns WHERE ${heldBy('clientAddress', client)}`,
+    )
+    return rows.map(({ queryName }) => queryName)
+  })
+  expect(names.toSorted()).toEqual(
+    Array.from({ length: count }, (_, i) => `mine-${i}.example.org`).toSorted(),
+  )
 })

@@ -28,7 +28,7 @@ const MiB = 2 ** 20
 /** What is left of the container's 200 MB when Node has its share. */
 const LIMITS = {
   timeoutMs: 60_000,
-  memoryBytes: 72 * MiB,
+  memoryBytes: 56 * MiB,
   temporaryBytes: 1024 * MiB,
   threads: 2,
   small: true,

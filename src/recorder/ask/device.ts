@@ -255,10 +255,13 @@ async function destinationsOf(session: Session, ends: string, limit: number): Pr
   const rows = await rowsOf(
     session,
     [],
-    `SELECT ${NAME} AS name, ${NOTE} AS note, count(DISTINCT peer) AS addresses,
-      list_sort(list(DISTINCT ${PORT}))[:${MOST_PEERS}] AS ports, sum(down) AS down, sum(up) AS up,
-      count(DISTINCT flowId) AS connections
-      ${ends} GROUP BY 1, 2 ORDER BY sum(ends.down + ends.up) DESC, name LIMIT ${limit}`,
+    // The most first, then the rest of what is told of these: of all that would take far more memory.
+    `WITH kept AS NOT MATERIALIZED (SELECT *, ${NAME} AS shown, ${NOTE} AS noted ${ends}),
+      most AS (SELECT shown, noted FROM kept GROUP BY 1, 2 ORDER BY sum(down + up) DESC, shown LIMIT ${limit})
+      SELECT shown AS name, noted AS note, count(DISTINCT peer) AS addresses,
+        list_sort(list(DISTINCT ${PORT}))[:${MOST_PEERS}] AS ports, sum(down) AS down, sum(up) AS up,
+        count(DISTINCT flowId) AS connections
+      FROM kept SEMI JOIN most USING (shown, noted) GROUP BY 1, 2 ORDER BY sum(kept.down + kept.up) DESC, shown`,
   )
   return rows.map((row) => ({
     name: text(row.name) ?? '',
