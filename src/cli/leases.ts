@@ -19,8 +19,6 @@ type Planned = ReturnType<typeof planReservation>
 export function leasesCommand(): Command {
   const command = new Command('leases')
     .description('the addresses that DHCP has given out; release one, or reserve it for its device')
-    // --json of `reserve` is its own.
-    .enablePositionalOptions()
     .option('-a, --all', 'those too that are over or were declined')
     .option('--json', 'for programs')
     .action(async (options: { all?: boolean; json?: boolean }) => {
@@ -42,7 +40,9 @@ export function leasesCommand(): Command {
     .option('-f, --file <file>', 'the router.yaml')
     .option('--apply', 'apply it at once')
     .option('--json', 'with --apply: the result for programs')
-    .action(async (who: string, options: ReserveOptions) => {
+    .action(async (who: string, _: ReserveOptions, own: Command) => {
+      // --json is also an option of `leases`, which reads it first.
+      const options = own.optsWithGlobals<ReserveOptions>()
       if (options.apply)
         await changing('leases reserve', options.json === true, () => reserveNow(who, options))
       else process.exitCode = await guarded(() => reserve(who, options))
