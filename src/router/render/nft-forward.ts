@@ -102,6 +102,15 @@ function containersForward(input: NftInput): Chain {
 }
 
 /** RFC 4193 section 4.1, RFC 7084 ULA-4: a site's own addresses mean nothing outside, so the host hears at once. */
+/** RFC 4193 section 4.3, for what the router sends itself. */
+export function ulaStays(ulaPrefix: string, wan: string): Rule {
+  return rule(
+    'ula-boundary',
+    `oifname ${wan} ip6 saddr ${prefixText(ulaPrefix).text} ip6 daddr != { fe80::/10, ff00::/8 } counter drop`,
+    'site-local sources stay on the site',
+  )
+}
+
 function ulaBoundary(ulaPrefix: string, wan: string): Rule[] {
   const { text } = prefixText(ulaPrefix)
   return [

@@ -80,6 +80,12 @@ export function wanSourceChains(router: Router): Chain[] {
         router reporting a path MTU. Who begins something may not.`,
       rules: [
         rule('established', 'ct state related return', 'errors about known flows'),
+        // The kernel answers for the rest of a delegated prefix by itself (RFC 7084, WPD-5), and as a LAN comes up for all of it.
+        rule(
+          'default-deny',
+          'ip6 daddr { 2000::/3, fc00::/7 } fib daddr type unreachable goto drop_forward_wan',
+          'IPv6 targets that no network has: nobody out there learns which',
+        ),
         ...wanLink(router),
         rule('wan-bogon', `ip saddr @bogon4 ${drop}`, 'sources that cannot be'),
         rule('wan-bogon', `ip6 saddr @bogon6 ${drop}`, 'sources that cannot be'),

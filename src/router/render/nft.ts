@@ -2,7 +2,7 @@ import { TEST_POINTS } from '../health/test-points.ts'
 import type { Router } from '../model.ts'
 import { NFT_TABLE } from '../paths.ts'
 import { CONTAINER_DEVICES, logRule, type NftInput, OWN_DEVICES, rule, zoneDevice } from './nft-context.ts'
-import { dropForwardWan, forwardChains } from './nft-forward.ts'
+import { dropForwardWan, forwardChains, ulaStays } from './nft-forward.ts'
 import { inputChains } from './nft-input.ts'
 import { knownFlows, knownSets } from './nft-known.ts'
 import { natChains } from './nft-nat.ts'
@@ -125,9 +125,10 @@ function chainsOf(input: NftInput): Chain[] {
     forwardChain(router),
     {
       name: 'output',
-      about: 'The router itself may send what it likes.',
+      about: `The router itself may send what it likes, but not in a site-local address's name: the kernel takes one while
+        the WAN has given no other.`,
       base: { type: 'filter', hook: 'output', priority: 'filter - 10', policy: 'accept' },
-      rules: [],
+      rules: router.ulaPrefix ? [ulaStays(router.ulaPrefix, device(router.wan.device))] : [],
     },
     ...router.networks.flatMap(networkSourceChains),
     ...containerSourceChains(),
