@@ -45,7 +45,8 @@ interface Owner {
 type Action =
   | { readonly do: 'images'; readonly images: readonly string[] }
   | { readonly do: 'volume'; readonly path: string; readonly before?: Owner; readonly after?: Owner }
-  | { readonly do: 'stop'; readonly unit: string }
+  /** Stops a unit; `idle` when it did not run: then the way back does not start it (a socket does). */
+  | { readonly do: 'stop'; readonly unit: string; readonly idle?: true }
   | { readonly do: 'start'; readonly unit: string }
   /** Restarts a unit; `ifActive` leaves a stopped one alone. */
   | { readonly do: 'restart'; readonly unit: string; readonly ifActive: boolean }
@@ -562,7 +563,14 @@ function unitSteps(inventory: Inventory, desired: DesiredState, files: readonly 
   const wanted = new Set(desired.units.map((unit) => unit.name))
   const gone = (inventory.current?.manifest.units ?? []).filter((unit) => !wanted.has(unit.name))
   const stops = gone.map(
-    ({ name, owner }): Step => ({ do: 'stop', unit: name, owner, impact: 'none', says: `stops ${name}` }),
+    ({ name, owner }): Step => ({
+      do: 'stop',
+      unit: name,
+      ...(inventory.units[name]?.active === 'inactive' && { idle: true }),
+      owner,
+      impact: 'none',
+      says: `stops ${name}`,
+    }),
   )
   const starts = desired.units
     .filter((unit) => unit.enable)
@@ -663,7 +671,7 @@ function inverse(step: Step): Step {
   const common = { owner, impact, says: `back: ${step.says}` }
   switch (step.do) {
     case 'stop':
-      return { ...common, do: 'start', unit: step.unit }
+      return step.idle ? { ...common, ...step } : { ...common, do: 'start', unit: step.unit }
     case 'start':
       return { ...common, do: 'stop', unit: step.unit }
     case 'takeover':
