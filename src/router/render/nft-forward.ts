@@ -101,7 +101,6 @@ function containersForward(input: NftInput): Chain {
   }
 }
 
-/** RFC 4193 section 4.1, RFC 7084 ULA-4: a site's own addresses mean nothing outside, so the host hears at once. */
 /** RFC 4193 section 4.3, for what the router sends itself. */
 export function ulaStays(ulaPrefix: string, wan: string): Rule {
   return rule(
@@ -111,6 +110,7 @@ export function ulaStays(ulaPrefix: string, wan: string): Rule {
   )
 }
 
+/** RFC 4193 section 4.1, RFC 7084 ULA-4: a site's own addresses mean nothing outside, so the host hears at once. */
 function ulaBoundary(ulaPrefix: string, wan: string): Rule[] {
   const { text } = prefixText(ulaPrefix)
   return [

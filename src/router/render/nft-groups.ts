@@ -11,6 +11,7 @@ export const RULE_GROUPS = [
   'lan-source',
   'container-source',
   'wan-own-source',
+  'wan-unreachable',
   'wan-link',
   'wan-bogon',
   'wan-private',

@@ -82,7 +82,7 @@ export function wanSourceChains(router: Router): Chain[] {
         rule('established', 'ct state related return', 'errors about known flows'),
         // The kernel answers for the rest of a delegated prefix by itself (RFC 7084, WPD-5), and as a LAN comes up for all of it.
         rule(
-          'default-deny',
+          'wan-unreachable',
           'ip6 daddr { 2000::/3, fc00::/7 } fib daddr type unreachable goto drop_forward_wan',
           'IPv6 targets that no network has: nobody out there learns which',
         ),

@@ -243,7 +243,8 @@ describe('ping', () => {
       for (const to of targets(from)) expect(await answers(lab[from], to), `${from} to ${to}`).toBe(true)
   })
 
-  test('from the WAN over IPv6 (RFC 4890), not over IPv4', async () => {
-    for (const to of targets('attacker')) expect(await answers(lab.attacker, to), to).toBe(!isIPv4(to))
+  test('from the WAN over IPv6 (RFC 4890), but as a site-local address (RFC 4193), and not over IPv4', async () => {
+    for (const to of targets('attacker'))
+      expect(await answers(lab.attacker, to), to).toBe(!isIPv4(to) && !to.startsWith('fd'))
   })
 })

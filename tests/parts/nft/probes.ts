@@ -642,6 +642,20 @@ export const PROBES: readonly Probe[] = [
     },
   },
   {
+    what: 'what no network has of a delegated prefix is not answered for to the Internet',
+    groups: ['wan-unreachable'],
+    run: async ({ isp, router }) => {
+      // As sekishod has it of the whole prefix (RFC 7084, WPD-5).
+      await router.run(['ip', '-6', 'route', 'replace', 'unreachable', '2001:db8:10:ff00::/56'])
+      const payload = { kind: 'udp', sport: freshPort(), dport: 9, text: 'who is there' } as const
+      await isp.frame('eth0', MAC.wan, { from: SERVER6, to: '2001:db8:10:ffff::1', payload })
+      // Code 0, "no route to destination" (RFC 4443 section 3.1), is the kernel's; no rule sends one to the Internet.
+      const answered = async () =>
+        (await isp.seen()).some((s) => s.protocol === 58 && s.type === 1 && s.code === 0 && s.to === SERVER6)
+      return arrives(answered, false)
+    },
+  },
+  {
     what: 'special-purpose sources do not come in',
     groups: ['wan-bogon'],
     run: toForward('198.18.0.9', WAN, false),
