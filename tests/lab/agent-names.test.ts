@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Host } from '../../src/lab/host.ts'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
+import { leaseAs } from './support/lease-as.ts'
 
 /*
  * The host agent against the real unbound and kea of an installed router, with a real DHCP client that says
@@ -10,35 +11,6 @@ import { type Lab, openLab } from '../../src/lab/lab.ts'
 const CLIENT_MAC = '02:00:5e:60:00:01'
 const RIVAL_MAC = '02:00:5e:60:00:02'
 
-/** A DHCP client in a few lines (RFC 2131 section 3.1): DISCOVER and REQUEST with any bytes as option 12. */
-const DHCP_CLIENT = `
-import random, sys
-from scapy.all import BOOTP, DHCP, IP, UDP, AsyncSniffer, Ether, conf, mac2str, sendp
-conf.verb = 0
-mac, hostname = sys.argv[1], bytes.fromhex(sys.argv[2])
-xid = random.getrandbits(32)
-
-def ask(*options):
-    packet = (Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / IP(src="0.0.0.0", dst="255.255.255.255")
-              / UDP(sport=68, dport=67) / BOOTP(chaddr=mac2str(mac), xid=xid, flags=0x8000)
-              / DHCP(options=[*options, ("hostname", hostname), "end"]))
-    for _ in range(5):
-        sniffer = AsyncSniffer(iface="eth0", count=1, timeout=2, started_callback=lambda: sendp(packet, iface="eth0"),
-                               lfilter=lambda p: BOOTP in p and p[BOOTP].op == 2 and p[BOOTP].xid == xid)
-        sniffer.start()
-        sniffer.join()
-        if sniffer.results:
-            return sniffer.results[0]
-    sys.exit("no answer")
-
-offer = ask(("message-type", "discover"))
-server = next(o[1] for o in offer[DHCP].options if o[0] == "server_id")
-ack = ask(("message-type", "request"), ("server_id", server), ("requested_addr", offer[BOOTP].yiaddr))
-if dict(o for o in ack[DHCP].options if len(o) == 2)["message-type"] != 5:
-    sys.exit("refused")
-print(ack[BOOTP].yiaddr)
-`
-
 let lab: Lab
 
 async function dig(host: Host, ...question: string[]): Promise<string> {
@@ -47,11 +19,7 @@ async function dig(host: Host, ...question: string[]): Promise<string> {
   return stdout.trim().split('\n').sort().join(' ')
 }
 
-/** Asks for a lease with these bytes as host name and returns the address. */
-async function lease(mac: string, hostname: string | Uint8Array): Promise<string> {
-  const hex = Buffer.from(hostname).toString('hex')
-  return (await lab.laptop.execOk(['python3', '-c', DHCP_CLIENT, mac, hex])).trim()
-}
+const lease = (mac: string, hostname: string | Uint8Array) => leaseAs(lab.laptop, mac, hostname)
 
 /** The names in unbound that came from leases. */
 async function leaseNames(): Promise<string[]> {

@@ -45,11 +45,16 @@ export async function listOpen(holders: Holders): Promise<readonly OpenConnectio
   let held: OpenConnection[] = []
   await listConntrack((bytes, scan) => {
     const conntrack = conntrackOf(bytes, scan)
-    const open = conntrack && openConnection(conntrack, holders)
+    const open = conntrack && !isClosed(conntrack) && openConnection(conntrack, holders)
     if (open) held.push(open)
     if (held.length >= HELD) held = largest(held)
   })
   return largest(held)
+}
+
+/** Both sides are done with it: connection tracking keeps it a while for late packets. */
+function isClosed({ tcpState }: Conntrack): boolean {
+  return tcpState === 'TIME_WAIT' || tcpState === 'CLOSE'
 }
 
 function largest(connections: readonly OpenConnection[]): OpenConnection[] {

@@ -13,7 +13,6 @@ const PAGES = 'pages'
 export const dashboard = defineModule({
   name: 'dashboard',
   summary: 'Shows the router, its devices and all that is recorded, in a browser at home',
-  extra: true,
   config: z.strictObject({
     port: Port.default(443).describe('Where it is, over HTTPS'),
     http_port: Port.default(80).describe('Where plain HTTP leads there'),

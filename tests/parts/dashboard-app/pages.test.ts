@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Bed, bed, DESKTOP, open, PHONE, SCREENSHOTS, seriousIssues, visit } from './bed.ts'
+import { DESKTOP, PHONE, SCREENSHOTS, SOUND, seriousIssues, stateOf, visit } from '../../browser.ts'
+import { type Bed, bed, open } from './bed.ts'
 import { HOSTILE } from './fixture.ts'
 
 /* Every page in a real browser, on a desktop and on a phone, in both languages, light and dark. */
@@ -30,14 +31,6 @@ const WINDOWS = [
   { name: 'phone-ja', viewport: PHONE, locale: 'ja-JP', colorScheme: 'dark' },
 ] as const
 
-/** By how much a page is wider than its window, what is in it that the network put there, and whether that did anything. */
-const STATE = `({
-  wider: Math.max(0, document.documentElement.scrollWidth - innerWidth),
-  foreign: document.querySelectorAll(
-    'iframe, img, style, script:not([src^="/assets/"]), [onerror], [onload]').length,
-  owned: 'owned' in window ? 'yes' : 'no',
-})`
-
 let the: Bed
 
 beforeAll(async () => {
@@ -57,7 +50,7 @@ describe.each(WINDOWS)('$name', ({ name, ...options }) => {
       await visit(page, path)
       expect(await page.locator('h1').textContent(), path).toBe(japanese ? inJapanese : english)
       expect(await page.evaluate('document.documentElement.lang')).toBe(japanese ? 'ja' : 'en')
-      expect(await page.evaluate(STATE), path).toEqual({ wider: 0, foreign: 0, owned: 'no' })
+      expect(await stateOf(page), path).toEqual(SOUND)
       await page.screenshot({ path: join(SCREENSHOTS, `${file}-${name}.png`) })
       if (isLookedAt) expect(await seriousIssues(page), path).toEqual([])
     }

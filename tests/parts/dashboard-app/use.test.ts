@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Bed, bed, open, PHONE, settled, visit, type Watched } from './bed.ts'
+import { PHONE, settled, visit, type Watched } from '../../browser.ts'
+import { type Bed, bed, open } from './bed.ts'
 import { LINK, PASSWORD } from './fixture-server.ts'
 
 /* What one does with the pages: keys, filters, zoom, live or not, changes, signing in. */

@@ -47,7 +47,7 @@ function Cost({ report }: { readonly report: ArchiveReport }) {
   if (cost === undefined)
     return (
       <Card title={texts.cost}>
-        <p class="note">{texts.noCost}</p>
+        <p class="note">{report.bucket === undefined ? texts.noCost : texts.costUnknown}</p>
       </Card>
     )
   const last = cost.years.at(-1)?.perMonth ?? cost.now

@@ -136,7 +136,7 @@ function Jobs({ jobs }: { readonly jobs: ServicesReport['jobs'] }) {
               <Icon name={ok ? 'check' : 'warn'} /> {ok ? texts.ok : texts.failing}
             </span>{' '}
             <Told text={name} />
-            {lastError !== undefined && (
+            {!ok && lastError !== undefined && (
               <p class="note">
                 <Told text={lastError} />
               </p>
