@@ -94,12 +94,13 @@ export function ago(ms: number): string {
   )
 }
 
-type Shape = 'clock' | 'minute' | 'day' | 'moment' | 'full' | 'month'
+type Shape = 'clock' | 'minute' | 'day' | 'date' | 'moment' | 'full' | 'month'
 
 const SHAPES: Readonly<Record<Shape, Intl.DateTimeFormatOptions>> = {
   clock: { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
   minute: { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
   day: { month: 'short', day: 'numeric' },
+  date: { year: 'numeric', month: 'short', day: 'numeric' },
   month: { year: 'numeric', month: 'short' },
   moment: { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' },
   full: { dateStyle: 'medium', timeStyle: 'long', hourCycle: 'h23' },
@@ -122,6 +123,11 @@ function dateFormat(locale: string, options: Intl.DateTimeFormatOptions): Intl.D
     // A zone that is too new for this browser: UTC is at least no lie, since `full` names it.
     return new Intl.DateTimeFormat(locale, { ...options, timeZone: 'UTC' })
   }
+}
+
+/** "Nov 27, 2026". */
+export function date(ms: number): string {
+  return shaped('date', ms)
 }
 
 /** "14:03". */

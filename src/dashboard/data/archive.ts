@@ -10,6 +10,7 @@ import type { ArchiveReport } from '../api.ts'
 const DAY_MS = 86_400_000
 /** The days of the chart. */
 const MOST_DAYS = 365
+const LEAST_DAYS = 14
 /** Files whose rows are counted at once. */
 const AT_ONCE = 500
 
@@ -105,7 +106,7 @@ function dailyOf(days: readonly Day[], nowMs: number): ArchiveReport['daily'] {
     if (before !== undefined) values[at] = before + bytes
   }
   const first = values.findIndex((bytes) => bytes > 0)
-  const from = first === -1 ? MOST_DAYS - 1 : first
+  const from = first === -1 ? MOST_DAYS - LEAST_DAYS : Math.min(first, MOST_DAYS - LEAST_DAYS)
   return {
     fromMs: (today - (MOST_DAYS - 1) + from) * DAY_MS,
     partMs: DAY_MS,

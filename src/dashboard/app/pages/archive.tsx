@@ -1,5 +1,5 @@
 import type { ArchiveReport } from '../../api.ts'
-import { bytes, count, yen } from '../format.ts'
+import { bytes, count, date, yen } from '../format.ts'
 import { t } from '../i18n/messages.ts'
 import { Card } from '../parts/card.tsx'
 import { Empty } from '../parts/empty.tsx'
@@ -9,7 +9,6 @@ import { Page } from '../parts/page.tsx'
 import { Rows } from '../parts/rows.tsx'
 import { Told } from '../parts/text.tsx'
 import { TimeChart } from '../parts/time-chart.tsx'
-import { When } from '../parts/when.tsx'
 import { reads } from '../reads.ts'
 import { useRead } from '../use-read.ts'
 
@@ -44,17 +43,18 @@ export function ArchivePage() {
 function Cost({ report }: { readonly report: ArchiveReport }) {
   const texts = t.value.archive
   const { cost } = report
+  const title = report.bucket === undefined ? texts.costIf : texts.cost
   if (cost === undefined)
     return (
-      <Card title={texts.cost}>
-        <p class="note">{report.bucket === undefined ? texts.noCost : texts.costUnknown}</p>
+      <Card title={title}>
+        <p class="note">{texts.costUnknown}</p>
       </Card>
     )
   const last = cost.years.at(-1)?.perMonth ?? cost.now
   const isOver = cost.budget !== undefined && Math.max(cost.now, last) > cost.budget
   return (
     <Card
-      title={texts.cost}
+      title={title}
       aside={
         cost.budget !== undefined && (
           <span class={`pill ${isOver ? 'bad' : 'ok'}`}>
@@ -102,7 +102,7 @@ function Kept({ report }: { readonly report: ArchiveReport }) {
             { head: texts.days, kind: 'number', cell: ({ days }) => count(days) },
             {
               head: texts.oldest,
-              cell: ({ oldestMs }) => (oldestMs === undefined ? '–' : <When ms={oldestMs} />),
+              cell: ({ oldestMs }) => (oldestMs === undefined ? '–' : date(oldestMs)),
             },
           ]}
           card={({ kind, rows, bytes: size, days, oldestMs }) => (
@@ -116,7 +116,7 @@ function Kept({ report }: { readonly report: ArchiveReport }) {
                 {oldestMs !== undefined && (
                   <>
                     {' '}
-                    · {texts.oldest} <When ms={oldestMs} />
+                    · {texts.oldest} {date(oldestMs)}
                   </>
                 )}
               </p>

@@ -260,9 +260,13 @@ function OpenCard({ answer }: PartProps) {
             {
               head: t.value.connections.destination,
               kind: 'grow',
-              cell: (one) => <SearchLink text={one.name ?? one.destination} />,
+              cell: (one) => (
+                <>
+                  <SearchLink text={one.name ?? one.destination} />
+                  {one.name !== undefined && <Told class="mono note block" text={one.destination} />}
+                </>
+              ),
             },
-            { head: t.value.devices.address, cell: (one) => <Told class="mono" text={one.destination} /> },
             {
               head: t.value.connections.protocol,
               cell: (one) => `${one.protocol} ${one.destinationPort ?? ''}`,
