@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import type { Host } from '../../src/lab/host.ts'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
@@ -28,8 +28,8 @@ beforeAll(async () => {
   await lab.router.execOk(['sekisho', 'dashboard', 'password'], { input: `${PASSWORD}\n` })
   // Wrong passwords of a run before are forgotten with the process.
   await lab.router.execOk(['docker', 'restart', 'sekisho-dashboard-1'])
-  const answers = async () => (await ask(lab.laptop, `${NAME}/api/session`)).status
-  await expect.poll(answers, { timeout: 30_000 }).toBe('200')
+  const answers = async () => (await ask(lab.laptop, `${NAME}/api/session`)).status === '200'
+  await vi.waitUntil(answers, { timeout: 30_000, interval: 500 })
 })
 
 interface Asked {
