@@ -15,6 +15,12 @@ import { VmHost } from './vm-host.ts'
 /** Emulated in software, everything takes several times as long. */
 const BOOT_PATIENCE_MS = 900_000
 
+/**
+ * A kernel that dies in its first seconds, before any program runs. qemu's processors are threads, and one may run an
+ * instruction of the kernel's that another is patching: seen once in some two hundred boots, and never twice in a row.
+ */
+const EARLY_PANIC = /^\[ +\d\.\d+\] Kernel panic - .*$/m
+
 interface VmOptions {
   /** More kernel parameters, for this boot. */
   readonly parameters?: readonly string[]
@@ -25,6 +31,10 @@ export class VmMachine extends VmHost {
   readonly #state: LabState
   readonly #parts: VmParts
   readonly #emulator: Emulator
+  /** What this boot's kernel was told. */
+  #parameters: readonly string[] = []
+  /** Where its console begins among those of all boots. */
+  #consoleFrom = 0
 
   constructor(places: Places, state: LabState, parts: VmParts) {
     const folder = join(places.disk, 'vm')
@@ -40,6 +50,8 @@ export class VmMachine extends VmHost {
 
   /** Makes its disk where there is none and switches it on; it is booting when this resolves. */
   async start(parameters: readonly string[] = []): Promise<void> {
+    this.#parameters = parameters
+    this.#consoleFrom = this.#console().length
     const { folder } = this.#emulator
     await mkdir(folder, { recursive: true, mode: 0o700 })
     const base = join(folder, 'base.qcow2')
@@ -63,8 +75,21 @@ export class VmMachine extends VmHost {
     })
   }
 
-  /** As RouterMachine.booted. */
+  /** As RouterMachine.booted. The emulator's own fault has one more try. */
   async booted(timeout = BOOT_PATIENCE_MS): Promise<string> {
+    try {
+      return await this.#untilBooted(timeout)
+    } catch (error) {
+      const panic = this.isOn() ? undefined : EARLY_PANIC.exec(this.#console().slice(this.#consoleFrom))?.[0]
+      if (panic === undefined) throw error
+      process.stderr.write(`the emulated kernel died before any program ran, and boots again: ${panic}\n`)
+      await this.powerOff()
+      await this.start(this.#parameters)
+      return this.#untilBooted(timeout)
+    }
+  }
+
+  async #untilBooted(timeout: number): Promise<string> {
     for (const end = Date.now() + timeout; Date.now() < end && this.isOn(); await sleep(300)) {
       const remaining = Math.max(1000, end - Date.now())
       // --wait fails while there is no bus yet: then ask again.
@@ -77,8 +102,12 @@ export class VmMachine extends VmHost {
   }
 
   consoleTail(): string {
+    return this.#console().trim().split('\n').slice(-15).join('\n')
+  }
+
+  #console(): string {
     try {
-      return readFileSync(this.#emulator.console, 'utf8').trim().split('\n').slice(-15).join('\n')
+      return readFileSync(this.#emulator.console, 'utf8')
     } catch {
       return '(nothing)'
     }
