@@ -24,6 +24,8 @@ it("every command of the README's table is one", async () => {
   )
   const help = await run([process.execPath, MAIN, '--help'])
   expect(named.length).toBeGreaterThan(8)
-  for (const name of named.filter((word) => !['vm', 'down', 'status', 'traffic', 'exec'].includes(word ?? '')))
+  for (const name of named.filter(
+    (word) => !['vm', 'down', 'status', 'traffic', 'exec'].includes(word ?? ''),
+  ))
     expect(help.stdout).toMatch(new RegExp(`^ {2}${name} `, 'm'))
 })

@@ -92,7 +92,14 @@ describe('modules', () => {
     if (!loaded.ok) throw new Error('examples/home.yaml is not valid')
     const compose = loaded.desired.files.find((file) => file.path === 'compose.yaml')
     const project = parse(compose?.text ?? '') as { services: Record<string, Record<string, unknown>> }
-    expect(Object.keys(project.services)).toEqual(['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch'])
+    expect(Object.keys(project.services)).toEqual([
+      'chrony',
+      'dashboard',
+      'kea',
+      'recorder',
+      'unbound',
+      'watch',
+    ])
     for (const service of Object.values(project.services)) {
       expect(service).toMatchObject({
         cap_drop: ['ALL'],

@@ -106,7 +106,9 @@ it('says what it saw', async () => {
   expect(await seen(well, desired, 'default route (IPv6)')).toBe('no default route by wan0')
   expect(await seen(well, desired, 'DHCP in home')).toBeUndefined()
   expect(await seen(well, desired, 'DHCP in guest')).toBe('nobody listens at 10.0.1.1 port 67')
-  expect(await seen(well, desired, 'containers')).toBe('dashboard is not there, kea is unhealthy, watch is not there')
+  expect(await seen(well, desired, 'containers')).toBe(
+    'dashboard is not there, kea is unhealthy, watch is not there',
+  )
   expect(await seen(well, desired, 'forwarding (IPv4)')).toBeUndefined()
   expect(await seen(well, desired, 'forwarding (IPv6)')).toMatch(/^the kernel does not forward/)
 })
