@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { minuteText } from '../recorder/ask/units.ts'
 import type { Interval } from '../recorder/devices/intervals.ts'
 import type { KnownDevice } from '../recorder/devices/known.ts'
 import { overviewOf } from '../recorder/devices/overview.ts'
@@ -7,6 +8,9 @@ import { describeDevices } from './describe-devices.ts'
 
 const T = Date.UTC(2026, 10, 24, 12)
 const LAPTOP = '02:00:5e:30:00:01'
+/** Where the reader is. */
+const LAST = minuteText(T)
+const FIRST = minuteText(T - 86_400_000)
 const PRINTER = '00:22:72:00:00:01'
 
 function known(macAddress: string, more: Partial<KnownDevice> = {}): [string, KnownDevice] {
@@ -42,10 +46,10 @@ const STATE: DevicesState = {
 
 test('those with an address now, or all', () => {
   expect(describeDevices(overviewOf(STATE, true))).toBe(
-    `NAME     MAC                         VENDOR                            NETWORK  FIRST SEEN         LAST SEEN          ADDRESSES
-laptop   02:00:5e:30:00:01 (random)  -                                 home     2026-11-23 12:00Z  2026-11-24 12:00Z  10.0.0.130 fd00::1
-printer  00:22:72:00:00:01           American Micro-Fuel Device Corp.  home     2026-11-23 12:00Z  2026-11-24 12:00Z  -
--        02:00:5e:30:00:03 (random)  -                                 home     2026-11-23 12:00Z  2026-11-24 12:00Z  10.0.0.131
+    `NAME     MAC                         VENDOR                            NETWORK  FIRST SEEN        LAST SEEN         ADDRESSES
+laptop   02:00:5e:30:00:01 (random)  -                                 home     ${FIRST}  ${LAST}  10.0.0.130 fd00::1
+printer  00:22:72:00:00:01           American Micro-Fuel Device Corp.  home     ${FIRST}  ${LAST}  -
+-        02:00:5e:30:00:03 (random)  -                                 home     ${FIRST}  ${LAST}  10.0.0.131
 `,
   )
   expect(overviewOf(STATE, false).map(({ macAddress }) => macAddress)).toEqual([LAPTOP, '02:00:5e:30:00:03'])

@@ -1,4 +1,5 @@
 import { table } from '../lib/table.ts'
+import { minuteText } from '../recorder/ask/units.ts'
 import type { DeviceOverview } from '../recorder/devices/overview.ts'
 
 const HEAD = ['NAME', 'MAC', 'VENDOR', 'NETWORK', 'FIRST SEEN', 'LAST SEEN', 'ADDRESSES']
@@ -11,17 +12,12 @@ export function describeDevices(devices: readonly DeviceOverview[]): string {
       randomMac ? `${macAddress} (random)` : macAddress,
       vendor ?? '-',
       network,
-      minute(firstSeen),
-      minute(lastSeen),
+      minuteText(Date.parse(firstSeen)),
+      minuteText(Date.parse(lastSeen)),
       addresses.join(' ') || '-',
     ],
   )
   return table([HEAD, ...rows.map((row) => row.map(harmless))])
-}
-
-/** "2026-11-24 12:00Z". */
-function minute(time: string): string {
-  return `${time.slice(0, 10)} ${time.slice(11, 16)}Z`
 }
 
 /** Control and format characters, and what turns a line around, become "?". */

@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   install: ['router', 'lib', 'build/images.ts'],
   move: ['router', 'config', 'lib'],
   import: ['config', 'lib', 'move/refusal.ts', 'router/host.ts'],
-  status: ['router', 'lib', 'recorder/devices/overview.ts'],
+  status: ['router', 'lib', 'recorder/ask/units.ts', 'recorder/devices/overview.ts'],
   dashboard: [
     'agent/requests/client.ts',
     'agent/requests/request.ts',
