@@ -81,8 +81,12 @@ async function signedIn(options: object): Promise<Watched & { readonly origin: s
 
 describe.each([
   { name: 'desktop-en', viewport: DESKTOP, locale: 'en-US', colorScheme: 'light' },
+  { name: 'phone-en', viewport: PHONE, locale: 'en-US', colorScheme: 'light' },
+  { name: 'desktop-ja', viewport: DESKTOP, locale: 'ja-JP', colorScheme: 'dark' },
   { name: 'phone-ja', viewport: PHONE, locale: 'ja-JP', colorScheme: 'dark' },
 ])('$name', ({ name, ...options }) => {
+  const isLookedAt = name === 'desktop-en' || name === 'phone-ja'
+
   test('every page shows what happened, without a fault, and is for everybody', async () => {
     const { context, page, faults } = await signedIn(options)
     for (const [file, path, english, japanese, seen] of PAGES) {
@@ -91,7 +95,8 @@ describe.each([
       await page.locator('main').getByText(seen).first().waitFor({ state: 'attached' })
       expect(await stateOf(page), path).toEqual(SOUND)
       await page.screenshot({ path: join(SCREENSHOTS, `lab-${file}-${name}.png`) })
-      expect(await seriousIssues(page), path).toEqual([])
+      // Of each pair of languages one: what axe looks at differs by width and colours.
+      if (isLookedAt) expect(await seriousIssues(page), path).toEqual([])
     }
     expect(faults).toEqual([])
     await context.close()

@@ -68,10 +68,16 @@ describe("a user's own module", () => {
 describe('a shipped module', () => {
   /** Where it listens, which others read of it in their own configuration and so are made again, and who needs it. */
   const modules = [
-    { name: 'chrony', listens: ['0.0.0.0:123'], others: ['kea', 'unbound'], neededBy: [] },
-    { name: 'recorder', listens: [], others: ['watch'], neededBy: ['watch'] },
-    { name: 'kea', listens: ['10.0.0.1:67', '10.0.1.1:67'], others: [], neededBy: [] },
-    { name: 'unbound', listens: ['10.0.0.1:53', '127.0.0.1:53'], others: ['chrony', 'kea'], neededBy: [] },
+    { name: 'chrony', listens: ['0.0.0.0:123'], others: ['dashboard', 'kea', 'unbound'], neededBy: [] },
+    { name: 'recorder', listens: [], others: ['dashboard', 'watch'], neededBy: ['dashboard', 'watch'] },
+    { name: 'kea', listens: ['10.0.0.1:67', '10.0.1.1:67'], others: ['dashboard'], neededBy: [] },
+    {
+      name: 'unbound',
+      listens: ['10.0.0.1:53', '127.0.0.1:53'],
+      others: ['chrony', 'dashboard', 'kea'],
+      neededBy: [],
+    },
+    { name: 'dashboard', listens: ['0.0.0.0:80', '0.0.0.0:443'], others: [], neededBy: [] },
   ] as const
 
   test('every one of them is here, or comes and goes as an option', () => {
@@ -157,7 +163,8 @@ describe('an option', () => {
       .poll(() => lab.phone.execOk(['ip', '-o', '-4', 'address']), { timeout: 30_000, interval: 500 })
       .toContain(' 10.0.0.')
     // Prefixes come with the next message of networkd's own, some seconds after.
-    const same = (state: MachineState) => remade(state, 'chrony', 'kea', 'recorder', 'unbound', 'watch')
+    const same = (state: MachineState) =>
+      remade(state, 'chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch')
     await expect
       .poll(async () => stateDiff(same(before), same(await machineState(lab.router))), {
         timeout: 30_000,
@@ -168,7 +175,7 @@ describe('an option', () => {
 })
 
 describe('every option that the lab can have', () => {
-  const SERVICES = ['chrony', 'kea', 'recorder', 'unbound', 'watch']
+  const SERVICES = ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch']
   const everything = (state: MachineState): MachineState => {
     const parts = remade(state, ...SERVICES)
     const steady = (lines: readonly string[]) => lines.filter((line) => !FOREIGN.test(line))
