@@ -66,7 +66,7 @@ describe('the laptop', () => {
 describe('the router', () => {
   test('runs, with every unit well, and its containers in one Compose project', () => {
     expect(labExec('router', 'systemctl', 'is-system-running').stdout).toBe('running\n')
-    expect(labExec('router', 'docker', 'compose', 'ls').stdout).toMatch(/^sekisho\s+running\(5\)/m)
+    expect(labExec('router', 'docker', 'compose', 'ls').stdout).toMatch(/^sekisho\s+running\(6\)/m)
   })
 
   test('says so in status', async () => {

@@ -29,7 +29,11 @@ async function expectHealthy(): Promise<void> {
       },
       { timeout: 90_000, interval: 500 },
     )
-    .toEqual(['chrony', 'kea', 'recorder', 'unbound', 'watch'].map((name) => `sekisho-${name}-1 healthy`))
+    .toEqual(
+      ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch'].map(
+        (name) => `sekisho-${name}-1 healthy`,
+      ),
+    )
 }
 
 const page = (url = 'http://www.example.org/') =>

@@ -20,7 +20,7 @@ afterAll(async () => {
   await baseline(lab)
 })
 
-const SERVICES = ['chrony', 'kea', 'recorder', 'unbound', 'watch']
+const SERVICES = ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch']
 
 /** Id and start time of each of our containers: neither changes while they live on. */
 async function containers(): Promise<string> {

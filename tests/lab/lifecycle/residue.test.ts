@@ -34,7 +34,25 @@ function remade(state: MachineState, ...services: readonly string[]): MachineSta
   const containers = state.containers.map((line) =>
     services.some((service) => line.endsWith(` sekisho-${service}-1`)) ? line.replace(/^\S+ /, '') : line,
   )
-  return { ...state, containers: containers.sort() }
+  const known = { ...state, containers: containers.sort() }
+  return services.includes('dashboard') ? networkRemade(known) : known
+}
+
+/** The state with the containers' network by kind: with its first container, Docker numbers bridge, subnet and MAC address anew. */
+function networkRemade(state: MachineState): MachineState {
+  const steady = (line: string) =>
+    line
+      .replaceAll(/\bbr-[0-9a-f]{12}\b/g, 'br-N')
+      .replace(/^[0-9a-f]{12}(?= sekisho_containers$)/, 'N')
+      .replaceAll(/\b172\.30\.\d+\.\d+/g, '172.30.N')
+      .replaceAll(/\b02:42(:[0-9a-f]{2}){4}\b/g, '02:42:N')
+      .replaceAll(/\bfe80::42:\S+/g, 'fe80::42:N')
+  return Object.fromEntries(
+    Object.entries(state).map(([part, value]: [string, string | readonly string[]]) => [
+      part,
+      typeof value === 'string' ? value.split('\n').map(steady).join('\n') : value.map(steady).sort(),
+    ]),
+  ) as unknown as MachineState
 }
 
 describe("a user's own module", () => {

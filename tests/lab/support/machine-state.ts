@@ -119,10 +119,12 @@ export async function machineState(router: Host): Promise<MachineState> {
     dockerNetworks: networks.sort(),
     dockerStore: store.sort(),
     units: units.map((line) => line.trim().replaceAll(/ +/g, ' ')).sort(),
-    sysctls: sysctls.filter((line) => line.startsWith('net.') && !/nf_conntrack_count/.test(line)).sort(),
-    links: links.sort(),
-    addresses: addresses.sort(),
-    routes: routes
+    sysctls: lasting(sysctls)
+      .filter((line) => line.startsWith('net.') && !/nf_conntrack_count/.test(line))
+      .sort(),
+    links: lasting(links).sort(),
+    addresses: lasting(addresses).sort(),
+    routes: lasting(routes)
       .filter((line) => !FLEETING.test(line))
       .map((line) => line.replaceAll(/ expires \d+sec| nhid \d+/g, '').trim())
       .sort(),
@@ -132,6 +134,11 @@ export async function machineState(router: Host): Promise<MachineState> {
       .map((line) => line.replace(/\[fe80:[^\]]*\](%\S+:546)$/, '[fe80::]$1'))
       .sort(),
   }
+}
+
+/** Without the ports of containers, which have a name of their own each time. */
+function lasting(lines: readonly string[]): string[] {
+  return lines.filter((line) => !/\bveth[0-9a-f]{7}\b/.test(line))
 }
 
 /** What differs between two looks, in words: one line for each line that went ("-") or came ("+"). */

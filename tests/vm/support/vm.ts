@@ -6,7 +6,7 @@ import { VmMachine } from '../../../src/lab/vm/vm-machine.ts'
 /** Nothing here measures time: emulated on a busy machine, all takes as long as it takes. */
 export const PATIENCE_MS = 600_000
 
-const CONTAINERS = ['chrony', 'kea', 'recorder', 'unbound', 'watch'] as const
+const CONTAINERS = ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch'] as const
 
 /** The lab with the virtual router; throws when the lab that is up has another. */
 export async function openVm(): Promise<{ readonly lab: Lab; readonly router: VmMachine }> {
