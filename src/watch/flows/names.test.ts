@@ -48,7 +48,29 @@ it('takes the name that was asked last before the connection began', () => {
   // Told again, as after a restart of the sender's listener.
   names.add(told('a.example.org', T))
   expect(names.find(CLIENT, SERVER, T + 90_000).name).toBe('b.example.org')
-  expect(names.size).toBe(1)
+  expect(names.size).toBe(2)
+})
+
+it('knows the name by which a connection began, however many others had the address before it was recorded', () => {
+  const names = new Names()
+  const NAMES = 40
+  for (let i = 0; i < NAMES; i++) names.add(told(`part-${i}.example.org`, T + i * 1000))
+  for (let i = 0; i < NAMES; i++)
+    expect(names.find(CLIENT, SERVER, T + i * 1000 + 500).name).toBe(`part-${i}.example.org`)
+  for (let i = 0; i < 1000; i++) names.add(told(`part-${i % 50}.example.org`, T + 60_000 + i))
+  // Those in between are forgotten, and that somebody asked is not.
+  expect(names.find(CLIENT, SERVER, T + 30_000).status).toBe('asked')
+  expect(names.find(CLIENT, SERVER, T + 62_000).name).toBe('part-49.example.org')
+  expect(names.size).toBe(64)
+})
+
+it('counts every name of an address, so that one address of many names is bounded too', () => {
+  const names = new Names({ limit: 1000, ownerOf: (address) => (address === CLIENT ? 'laptop' : 'evil') })
+  names.add(told('www.example.org', T))
+  for (let i = 0; i < 20_000; i++)
+    names.add(told(`n${i}.example.org`, T + i, 300, '192.0.2.66', `203.0.113.${i % 100}`))
+  expect(names.size).toBeLessThanOrEqual(1000)
+  expect(names.find(CLIENT, SERVER, T + 1000).status).toBe('asked')
 })
 
 it('remembers since when a name was valid, however often it was asked for since', () => {

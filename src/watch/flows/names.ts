@@ -9,7 +9,11 @@ const KEEP_MS = 3_600_000
 const RACE_MS = 1000
 /** Clocks are read in milliseconds, and the kernel's two stamps are some microseconds apart. */
 const TICK_MS = 2
-const NAMES_PER_ADDRESS = 4
+/**
+ * Many names have one address, and a page asks for dozens of them before the first
+ * record of a connection that it opened is made, minutes later.
+ */
+const NAMES_PER_ADDRESS = 64
 const ADDRESSES_PER_CLIENT = 4096
 /** Of its own that a device may be told something at: each is looked at for each of its connections. */
 const ADDRESSES_OF_DEVICE = 256
@@ -28,7 +32,7 @@ interface Given {
 }
 
 interface Client {
-  /** By address, the one that was given longest ago first. */
+  /** By address, the one that was given longest ago first; of each the names, the one that was told first before the others. */
   readonly given: Map<string, readonly Given[]>
   readonly owner: string
 }
@@ -37,7 +41,7 @@ interface Client {
 const UNKNOWN = ''
 
 export interface NamesOptions {
-  /** Of (client, address) pairs in all. */
+  /** Of answers in all: (client, address, name). */
   readonly limit?: number
   /** Which device an address belongs to: its MAC address. */
   ownerOf?(address: string): string | undefined
@@ -73,8 +77,9 @@ export class Names {
       const until = timeMs + Math.min(ttl * 1000 + SLACK_MS, LONGEST_MS)
       const before = client.given.get(to)
       if (before) client.given.delete(to)
-      else this.#size += 1
-      client.given.set(to, withAnswer(before ?? [], { name, from: timeMs, until }))
+      const after = withAnswer(before ?? [], { name, from: timeMs, until })
+      client.given.set(to, after)
+      this.#size += after.length - (before?.length ?? 0)
       if (client.given.size > ADDRESSES_PER_CLIENT) this.#evict(client, 1)
     }
     if (timeMs - this.#swept > SWEEP_MS) this.#sweep(timeMs)
@@ -149,11 +154,11 @@ export class Names {
   }
 
   #evict(client: Client, count: number): void {
-    for (const address of client.given.keys()) {
+    for (const [address, names] of client.given) {
       if (count-- <= 0) return
       client.given.delete(address)
-      this.#size -= 1
-      this.evicted += 1
+      this.#size -= names.length
+      this.evicted += names.length
     }
   }
 
@@ -161,7 +166,10 @@ export class Names {
   #makeRoom(): void {
     const sizes = new Map<string, number>()
     for (const { owner, given } of this.#clients.values())
-      sizes.set(owner, (sizes.get(owner) ?? 0) + given.size)
+      sizes.set(
+        owner,
+        [...given.values()].reduce((sum, names) => sum + names.length, sizes.get(owner) ?? 0),
+      )
     const [biggest] = [...sizes].reduce((most, one) => (one[1] > most[1] ? one : most))
     for (const [address, client] of this.#clients) {
       if (client.owner !== biggest) continue
@@ -176,11 +184,9 @@ export class Names {
       for (const [to, given] of client.given) {
         const kept = given.filter(({ until }) => until + KEEP_MS > nowMs)
         if (kept.length === given.length) continue
+        this.#size -= given.length - kept.length
         if (kept.length > 0) client.given.set(to, kept)
-        else {
-          client.given.delete(to)
-          this.#size -= 1
-        }
+        else client.given.delete(to)
       }
       this.#forgetIfEmpty(address, client)
     }
@@ -194,7 +200,8 @@ function withAnswer(before: readonly Given[], answer: Given): readonly Given[] {
   const same = before.find((one) => one.name === name && one.from <= from && from <= one.until)
   if (same && last && (same === last || from < last.from))
     return before.map((one) => (one === same ? { ...one, until: Math.max(one.until, until) } : one))
-  return [...before, answer].slice(-NAMES_PER_ADDRESS)
+  // The first stays when there are too many: what began before the others had some name, and is not "nobody asked".
+  return [...before, answer].toSpliced(1, Math.max(0, before.length + 1 - NAMES_PER_ADDRESS))
 }
 
 function latest(given: readonly Given[]): Given | undefined {
