@@ -10,6 +10,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'],
+          // Both cores; vitest would leave one free.
+          maxWorkers: 2,
           // Against hangs only: a busy machine is slow, and no test here measures time.
           testTimeout: 120_000,
           hookTimeout: 120_000,
