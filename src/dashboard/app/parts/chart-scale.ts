@@ -56,11 +56,16 @@ const STEPS = [
   365 * DAY,
 ]
 
+/** So near to an end a text would be cut off: nothing is named there while there is something else to name. */
+const MARGIN = 0.05
+
 /** Up to `most` moments to name at an axis: round ones by a clock that is `offsetMs` ahead of UTC. */
 export function ticks({ fromMs, toMs }: Span, offsetMs: number, most: number): number[] {
   const step = STEPS.find((one) => (toMs - fromMs) / one <= most) ?? (toMs - fromMs) / most
   const first = Math.ceil((fromMs + offsetMs) / step) * step - offsetMs
   const all: number[] = []
   for (let at = first; at <= toMs && all.length <= most; at += step) all.push(at)
-  return all
+  const margin = (toMs - fromMs) * MARGIN
+  const clear = all.filter((at) => at - fromMs >= margin && toMs - at >= margin)
+  return clear.length > 0 ? clear : all
 }
