@@ -16,7 +16,7 @@ const CA = '/root/sekisho-ca.crt'
 const NAME = 'https://gate.home.arpa'
 const ROUTER = '10.0.0.1'
 /** What the router may use for its own work, and a container for all of the pages'. */
-const MAX_MEMORY = 200 * 1024 * 1024
+const MAX_MEMORY = 190 * 1024 * 1024
 
 let lab: Lab
 

@@ -117,7 +117,7 @@ export const dashboard = defineModule({
             timeoutSecs: 10,
           },
           pause: 'open pages wait for about 3 s',
-          memoryBytes: 200 * MiB,
+          memoryBytes: 190 * MiB,
         },
       ],
       openings: networks.flatMap((from) => [
