@@ -1,6 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import { join } from 'node:path'
-import { request } from '../lib/requests.ts'
+import { recordNow } from '../recorder/ask/record-now.ts'
 import { DEFAULT_LIMITS } from '../recorder/query/database.ts'
 import { datesOf } from '../recorder/query/filter.ts'
 import { findPlace } from '../recorder/query/place.ts'
@@ -12,10 +11,6 @@ import { sayFetch } from './query-options.ts'
 /** Years may have to be fetched first. */
 const TIMEOUT_MS = 3_600_000
 
-/** Where the recorder and the watchers wait for those who want to have on record what they know so far (src/lib/requests.ts). */
-const KEEPERS = ['recorder/recorder.sock', 'watch/dns.sock', 'watch/flows.sock'].map((name) =>
-  join(PATHS.run, name),
-)
 const RECORD_MS = 3000
 
 /**
@@ -29,7 +24,7 @@ export async function openAsking(
 ): Promise<Session> {
   const place = findPlace(data)
   if (data === undefined && (span.toMs === undefined || span.toMs > Date.now()))
-    await Promise.all(KEEPERS.map((path) => request(path, RECORD_MS)))
+    await recordNow(PATHS.run, RECORD_MS)
   return openSession(place, {
     limits: { ...DEFAULT_LIMITS, timeoutMs: TIMEOUT_MS },
     dates: datesOf(span),
