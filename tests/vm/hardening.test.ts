@@ -21,6 +21,8 @@ interface Wanted {
 
 const WANTED: Readonly<Record<string, Wanted>> = {
   chrony: { given: ['NET_BIND_SERVICE'] },
+  // Root, as the records' owner, and without a single capability.
+  dashboard: { given: [] },
   kea: { given: ['NET_BIND_SERVICE', 'NET_RAW'] },
   // It raises its receive buffer with the first, and gives both up before it reads anything.
   recorder: { given: ['NET_ADMIN', 'SETPCAP'], kept: [] },
