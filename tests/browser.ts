@@ -16,6 +16,14 @@ import { ensurePackages } from '../src/build/debian.ts'
 export const DESKTOP = { width: 1280, height: 800 }
 export const PHONE = { width: 390, height: 844 }
 
+/** Of each pair of languages one is looked at by axe: what it looks at differs by width and colours. */
+export const WINDOWS = [
+  { name: 'desktop-en', viewport: DESKTOP, locale: 'en-US', colorScheme: 'light', isLookedAt: true },
+  { name: 'phone-en', viewport: PHONE, locale: 'en-US', colorScheme: 'light', isLookedAt: false },
+  { name: 'desktop-ja', viewport: DESKTOP, locale: 'ja-JP', colorScheme: 'dark', isLookedAt: false },
+  { name: 'phone-ja', viewport: PHONE, locale: 'ja-JP', colorScheme: 'dark', isLookedAt: true },
+] as const
+
 /** Where screenshots go. */
 export const SCREENSHOTS = process.env.SEKISHO_SCREENSHOTS || join(tmpdir(), 'sekisho-screenshots')
 

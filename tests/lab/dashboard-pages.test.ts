@@ -1,13 +1,11 @@
 import { join } from 'node:path'
-import type { Browser } from 'playwright-core'
+import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
 import { dashboardUrl } from '../../src/lab/window.ts'
 import {
-  DESKTOP,
   launchBrowser,
   openPage,
-  PHONE,
   SCREENSHOTS,
   SOUND,
   seriousIssues,
@@ -15,6 +13,7 @@ import {
   stateOf,
   visit,
   type Watched,
+  WINDOWS,
 } from '../browser.ts'
 import { leaseAs } from './support/lease-as.ts'
 import { baseline } from './support/router-yaml.ts'
@@ -24,8 +23,8 @@ import { baseline } from './support/router-yaml.ts'
  * what a hostile one says is text.
  */
 
-/** In a DHCP host name, a DNS name and a line of the log. */
 const EVIL_MAC = '02:00:5e:66:00:01'
+/** In a DHCP host name, a DNS name and a line of the log. */
 const EVIL_HOST = '<img src=x onerror=window.owned=1>'
 /** As kea takes it. */
 const EVIL_DEVICE = 'img-src-x-onerror-window'
@@ -71,25 +70,21 @@ afterAll(async () => {
 })
 
 /** A window that is signed in, by a link as `lab up` prints it. */
-async function signedIn(options: object): Promise<Watched & { readonly origin: string }> {
+async function signedIn(options: BrowserContextOptions): Promise<Watched> {
   const url = await dashboardUrl(lab)
   if (url === undefined) throw new Error('the router has no dashboard')
-  const { origin } = new URL(url)
-  const opened = await openPage(browser, { baseURL: origin, ignoreHTTPSErrors: true, ...options })
+  const opened = await openPage(browser, {
+    baseURL: new URL(url).origin,
+    ignoreHTTPSErrors: true,
+    ...options,
+  })
   await opened.page.goto(url)
   await settled(opened.page)
   await opened.page.locator('nav').first().waitFor()
-  return { ...opened, origin }
+  return opened
 }
 
-describe.each([
-  { name: 'desktop-en', viewport: DESKTOP, locale: 'en-US', colorScheme: 'light' },
-  { name: 'phone-en', viewport: PHONE, locale: 'en-US', colorScheme: 'light' },
-  { name: 'desktop-ja', viewport: DESKTOP, locale: 'ja-JP', colorScheme: 'dark' },
-  { name: 'phone-ja', viewport: PHONE, locale: 'ja-JP', colorScheme: 'dark' },
-])('$name', ({ name, ...options }) => {
-  const isLookedAt = name === 'desktop-en' || name === 'phone-ja'
-
+describe.each(WINDOWS)('$name', ({ name, isLookedAt, ...options }) => {
   test('every page shows what happened, without a fault, and is for everybody', async () => {
     const { context, page, faults } = await signedIn(options)
     for (const [file, path, english, japanese, seen] of PAGES) {
@@ -99,7 +94,6 @@ describe.each([
       expect(await stateOf(page), path).toEqual(SOUND)
       if (file === 'now' && name === 'desktop-en') await page.waitForTimeout(LIVE_MS)
       await page.screenshot({ path: join(SCREENSHOTS, `lab-${file}-${name}.png`) })
-      // Of each pair of languages one: what axe looks at differs by width and colours.
       if (isLookedAt) expect(await seriousIssues(page), path).toEqual([])
     }
     expect(faults).toEqual([])

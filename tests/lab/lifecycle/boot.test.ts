@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Host } from '../../../src/lab/host.ts'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
-import { applyYaml, baseline } from '../support/router-yaml.ts'
+import { applyYaml, baseline, SERVICES } from '../support/router-yaml.ts'
 
 /*
  * The router machine boots again and again, each time with something missing. A restart gives it a new network
@@ -29,11 +29,7 @@ async function expectHealthy(): Promise<void> {
       },
       { timeout: 90_000, interval: 500 },
     )
-    .toEqual(
-      ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch'].map(
-        (name) => `sekisho-${name}-1 healthy`,
-      ),
-    )
+    .toEqual(SERVICES.map((name) => `sekisho-${name}-1 healthy`))
 }
 
 const page = (url = 'http://www.example.org/') =>

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import { count } from '../support/counts.ts'
-import { applyYaml, baseline, baselineYaml } from '../support/router-yaml.ts'
+import { applyYaml, baseline, baselineYaml, SERVICES } from '../support/router-yaml.ts'
 import { duringTraffic, trafficTroubles } from '../support/traffic.ts'
 
 /* Forwarding, names and leases do not need dockerd; it comes and goes, and takes none of our rules along. */
@@ -19,8 +19,6 @@ afterAll(async () => {
   await lab.router.execOk(['systemctl', 'start', 'docker.service'])
   await baseline(lab)
 })
-
-const SERVICES = ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch']
 
 /** Id and start time of each of our containers: neither changes while they live on. */
 async function containers(): Promise<string> {

@@ -6,7 +6,7 @@ import { MODULES } from '../../../src/modules.ts'
 import { allOptions, OPTION_EDITS, optionsIn, SECRET_FILES, withEdits } from '../../option-edits.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
 import { isNoSpareImage, type MachineState, machineState, stateDiff } from '../support/machine-state.ts'
-import { applyYaml, baseline, baselineYaml } from '../support/router-yaml.ts'
+import { applyYaml, baseline, baselineYaml, SERVICES } from '../support/router-yaml.ts'
 
 /*
  * What is taken out of router.yaml leaves nothing behind. Each test looks at the whole machine, adds or removes
@@ -181,8 +181,7 @@ describe('an option', () => {
       .poll(() => lab.phone.execOk(['ip', '-o', '-4', 'address']), { timeout: 30_000, interval: 500 })
       .toContain(' 10.0.0.')
     // Prefixes come with the next message of networkd's own, some seconds after.
-    const same = (state: MachineState) =>
-      remade(state, 'chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch')
+    const same = (state: MachineState) => remade(state, ...SERVICES)
     await expect
       .poll(async () => stateDiff(same(before), same(await machineState(lab.router))), {
         timeout: 30_000,
@@ -193,7 +192,6 @@ describe('an option', () => {
 })
 
 describe('every option that the lab can have', () => {
-  const SERVICES = ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch']
   const everything = (state: MachineState): MachineState => {
     const parts = remade(state, ...SERVICES)
     const steady = (lines: readonly string[]) => lines.filter((line) => !FOREIGN.test(line))

@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lab } from '../../../src/lab/lab.ts'
 import { addressesOf } from './addresses.ts'
 
+/** The services of examples/lab.yaml, in order. */
+export const SERVICES = ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch'] as const
+
 /** Applies this router.yaml on the lab's router; throws with all that apply said when it does not succeed. */
 export async function applyYaml(lab: Lab, text: string, options: readonly string[] = []): Promise<string> {
   await lab.writeRouterYaml(text)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { DESKTOP, PHONE, SCREENSHOTS, SOUND, seriousIssues, stateOf, visit } from '../../browser.ts'
+import { PHONE, SCREENSHOTS, SOUND, seriousIssues, stateOf, visit, WINDOWS } from '../../browser.ts'
 import { type Bed, bed, open } from './bed.ts'
 import { HOSTILE } from './fixture.ts'
 
@@ -24,13 +24,6 @@ const PAGES = [
   ['not-found', '/nothing-here', 'No such page', 'ページがありません'],
 ] as const
 
-const WINDOWS = [
-  { name: 'desktop-en', viewport: DESKTOP, locale: 'en-US', colorScheme: 'light' },
-  { name: 'phone-en', viewport: PHONE, locale: 'en-US', colorScheme: 'light' },
-  { name: 'desktop-ja', viewport: DESKTOP, locale: 'ja-JP', colorScheme: 'dark' },
-  { name: 'phone-ja', viewport: PHONE, locale: 'ja-JP', colorScheme: 'dark' },
-] as const
-
 let the: Bed
 
 beforeAll(async () => {
@@ -39,10 +32,7 @@ beforeAll(async () => {
 
 afterAll(() => the?.close())
 
-describe.each(WINDOWS)('$name', ({ name, ...options }) => {
-  // Of each pair of languages one: what axe looks at differs by width and colours.
-  const isLookedAt = name === 'desktop-en' || name === 'phone-ja'
-
+describe.each(WINDOWS)('$name', ({ name, isLookedAt, ...options }) => {
   test('every page shows itself, without a fault, and is for everybody', async () => {
     const { context, page, faults } = await open(the, options)
     const japanese = options.locale === 'ja-JP'

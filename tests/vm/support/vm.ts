@@ -2,11 +2,10 @@ import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import type { Client } from '../../../src/lab/topology.ts'
 import { hold } from '../../../src/lab/verify.ts'
 import { VmMachine } from '../../../src/lab/vm/vm-machine.ts'
+import { SERVICES } from '../../lab/support/router-yaml.ts'
 
 /** Nothing here measures time: emulated on a busy machine, all takes as long as it takes. */
 export const PATIENCE_MS = 600_000
-
-const CONTAINERS = ['chrony', 'dashboard', 'kea', 'recorder', 'unbound', 'watch'] as const
 
 /** The lab with the virtual router; throws when the lab that is up has another. */
 export async function openVm(): Promise<{ readonly lab: Lab; readonly router: VmMachine }> {
@@ -24,7 +23,7 @@ function until(what: string, run: () => Promise<string>): Promise<string> {
 export async function untilHealthy({ router }: Lab): Promise<void> {
   await until('healthy containers', async () => {
     const said = await router.execOk(['docker', 'ps', '--format', '{{.Names}} {{.Status}}'])
-    const sick = CONTAINERS.filter(
+    const sick = SERVICES.filter(
       (name) => !new RegExp(`^sekisho-${name}-1 Up .*\\(healthy\\)$`, 'm').test(said),
     )
     if (sick.length > 0) throw new Error(`not healthy: ${sick.join(' ')}`)
