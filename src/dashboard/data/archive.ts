@@ -8,7 +8,7 @@ import { list } from '../../recorder/sql.ts'
 import type { ArchiveReport } from '../api.ts'
 
 const DAY_MS = 86_400_000
-/** The days of the chart. */
+/** The days of the chart: as long as there is something, and two weeks however little. */
 const MOST_DAYS = 365
 const LEAST_DAYS = 14
 /** Files whose rows are counted at once. */
@@ -105,12 +105,11 @@ function dailyOf(days: readonly Day[], nowMs: number): ArchiveReport['daily'] {
     const before = values[at]
     if (before !== undefined) values[at] = before + bytes
   }
-  const first = values.findIndex((bytes) => bytes > 0)
-  const from = first === -1 ? MOST_DAYS - LEAST_DAYS : Math.min(first, MOST_DAYS - LEAST_DAYS)
+  const first = values.findIndex((bytes, i) => bytes > 0 || i === MOST_DAYS - LEAST_DAYS)
   return {
-    fromMs: (today - (MOST_DAYS - 1) + from) * DAY_MS,
+    fromMs: (today - (MOST_DAYS - 1) + first) * DAY_MS,
     partMs: DAY_MS,
-    values: values.slice(from),
+    values: values.slice(first),
   }
 }
 

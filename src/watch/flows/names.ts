@@ -10,8 +10,8 @@ const RACE_MS = 1000
 /** Clocks are read in milliseconds, and the kernel's two stamps are some microseconds apart. */
 const TICK_MS = 2
 /**
- * Many names have one address, and a page asks for dozens of them before the first
- * record of a connection that it opened is made, minutes later.
+ * Many names have one address, and a page asks for dozens of them before the first record of a connection that it opened is
+ * made, minutes later.
  */
 const NAMES_PER_ADDRESS = 64
 const ADDRESSES_PER_CLIENT = 4096
