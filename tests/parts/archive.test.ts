@@ -444,10 +444,13 @@ it('lets one pass run at a time, and ends with who started it', async () => {
   for (let i = 0; i < 5; i++) writeSegment(data, [frame('syslog', lines, AT)])
   const first = startPass(settings)
   await once(first.child.stdout ?? first.child, 'data')
+  // It holds the lock, and is held in turn: it must not be done before the second has asked.
+  first.child.kill('SIGSTOP')
   const second = await startPass(settings).ended
   expect(second.code).not.toBe(0)
   expect(second.last?.error).toBe('another pass is running')
   first.child.stdin?.end()
+  first.child.kill('SIGCONT')
   const { code } = await first.ended
   expect(code).toBe(1)
   await runPass(settings)

@@ -216,7 +216,9 @@ it('takes names and events from the leases; a lease that moved wins over a stale
   await leases(first)
   await untilHeldBy(MOVING, '01 laptop')
   await untilHeldBy('2001:db8:1::a', '01 laptop')
-  // The lease is newer than the neighbour's last sign, which came before it.
+  // The lease is newer than the neighbour's last sign: the kernel asks again within seconds, and none answers.
+  await ip(laptop, 'address', 'del', `${MOVING}/24`, 'dev', 'eth0')
+  await ip(router, 'neighbour', 'replace', MOVING, 'lladdr', LAPTOP, 'dev', 'br-home', 'nud', 'stale')
   const second = { address: MOVING, mac: PHONE, hostname: 'phone', cltt: seconds() + 1 }
   await expect.poll(seconds, { timeout: 5000 }).toBeGreaterThan(second.cltt)
   await leases(second)

@@ -41,6 +41,8 @@ const PRUNED = [
   '/run/udev',
   '/run/log',
   '/run/host',
+  // A status in the midst of being replaced.
+  '/run/sekisho/*/*.json.tmp',
   // The history, ten generations of it, and the data of modules.
   '/etc/sekisho/generations',
   '/var/lib/sekisho',
@@ -79,7 +81,7 @@ export async function machineState(router: Host): Promise<MachineState> {
   const settled =
     'for i in $(seq 50); do [ -z "$(ip -6 address show tentative)" ] && exit; sleep 0.2; done; exit 1'
   await router.execOk(['bash', '-c', settled])
-  const prune = `\\( ${PRUNED.map((path) => `-path ${path}`).join(' -o ')} \\) -prune -o`
+  const prune = `\\( ${PRUNED.map((path) => `-path '${path}'`).join(' -o ')} \\) -prune -o`
   const run = async (...argv: string[]) =>
     (await router.execOk(argv)).split('\n').filter((line) => line !== '')
   const generation = `test -e /etc/sekisho/current || exit 0; cd /etc/sekisho/current/ && find . -type f ! -name live.json ! -name meta.json -print0 | xargs -0 sha256sum`
