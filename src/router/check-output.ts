@@ -43,7 +43,14 @@ const File = { text: z.string(), mode: Mode.optional(), secret: z.boolean().opti
 const Mount = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), file: z.string(), target: Absolute }),
   z.strictObject({ kind: z.literal('data'), volume: z.string(), target: Absolute }),
-  z.strictObject({ kind: z.literal('run'), target: Absolute }),
+  z.strictObject({
+    kind: z.literal('run'),
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9]*$/, 'must be lower-case letters and digits')
+      .optional(),
+    target: Absolute,
+  }),
   z.strictObject({
     kind: z.literal('host'),
     source: Absolute,

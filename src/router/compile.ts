@@ -5,7 +5,6 @@ import { HOST_ROOTS } from './desired.ts'
 import type { Router } from './model.ts'
 import type {
   Capability,
-  ComposeService,
   Context,
   GeneratedFile,
   Listen,
@@ -14,7 +13,7 @@ import type {
   RouterModule,
 } from './module.ts'
 import { CAPABILITIES } from './module.ts'
-import { PATHS } from './paths.ts'
+import { PATHS, runDirectory } from './paths.ts'
 import { renderAgent } from './render/agent.ts'
 import { type ComposeModule, renderCompose } from './render/compose.ts'
 import { generatedHeader } from './render/header.ts'
@@ -116,7 +115,7 @@ function contextOf(
     provided: (capability: Capability) =>
       all.filter((p) => p.capability === capability && p.module !== module.name),
     dataPath: (volume) => `${PATHS.data}/${module.name}/${volume}`,
-    runPath: `${PATHS.run}/${module.name}`,
+    runPath: runDirectory(module.name),
   }
 }
 
@@ -333,12 +332,13 @@ function ids(user: string): { uid: number; gid: number } {
 /** /run is empty after a boot: tmpfiles.d(5) makes the modules' runtime directories before Docker starts. */
 function renderTmpfiles(outputs: ReadonlyMap<string, ModuleOutput>): string {
   const lines = [...outputs].flatMap(([owner, output]) => {
-    const service: ComposeService | undefined = output.services.find((s) =>
-      s.mounts?.some((m) => m.kind === 'run'),
-    )
-    if (!service) return []
-    const { uid, gid } = ids(service.user ?? '65534:65534')
-    return [`d ${PATHS.run}/${owner} 0750 ${uid} ${gid} -\n`]
+    const lines = output.services.flatMap(({ mounts, user }) => {
+      const { uid, gid } = ids(user ?? '65534:65534')
+      return (mounts ?? []).flatMap((mount) =>
+        mount.kind === 'run' ? [`d ${runDirectory(owner, mount.name)} 0750 ${uid} ${gid} -\n`] : [],
+      )
+    })
+    return [...new Set(lines)]
   })
   if (asksTheHost(outputs)) lines.push(`d ${PATHS.requests} 0700 root root -\n`)
   return generatedHeader(CORE) + lines.join('')

@@ -105,7 +105,8 @@ export interface Unit {
 export type Mount =
   | { readonly kind: 'file'; readonly file: string; readonly target: string }
   | { readonly kind: 'data'; readonly volume: string; readonly target: string }
-  | { readonly kind: 'run'; readonly target: string }
+  /** The module's directory of run-time files, or with `name` one more: what others may read apart from what they may not. */
+  | { readonly kind: 'run'; readonly name?: string; readonly target: string }
   | { readonly kind: 'host'; readonly source: string; readonly target: string; readonly writable?: boolean }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes?: number; readonly mode?: number }
 

@@ -29,3 +29,8 @@ export const COMPOSE_PROJECT = 'sekisho'
 export const NFT_TABLE = 'sekisho'
 /** NFLOG group of the firewall's drop records. */
 export const NFLOG_GROUP = 7
+
+/** Where a module's run-time files are on the host, or those of `name` beside them; no module's name has a dot. */
+export function runDirectory(module: string, name?: string): string {
+  return [`${PATHS.run}/${module}`, ...(name === undefined ? [] : [name])].join('.')
+}

@@ -80,6 +80,17 @@ it('writes nothing but its own state, and never sees the key of the authority', 
     expect(seen.filter((path) => secret.startsWith(path))).toEqual([])
 })
 
+it('reads how the recorder does, and does not reach the socket where it takes records', () => {
+  const { collector, metrics } = recorder.provides?.(recorder.config.parse({}), sampleRouter()) ?? {}
+  const provided = [{ capability: 'metrics' as const, module: 'recorder', ...metrics }]
+  const [service] = dashboard.build(contextFor(dashboard, {}, sampleRouter(), provided)).services
+  const seen = (service?.mounts ?? []).flatMap((mount) => (mount.kind === 'host' ? [mount.source] : []))
+  const isSeen = (file = '') => seen.some((folder) => file.startsWith(`${folder}/`))
+  expect(isSeen(metrics?.file)).toBe(true)
+  expect(collector?.socket).toMatch(/\.sock$/)
+  expect(isSeen(collector?.socket)).toBe(false)
+})
+
 it('makes the host agent see to a certificate', () => {
   const uses = [dashboard, recorder].map((module) => ({
     module,

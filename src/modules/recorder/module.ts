@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { FilePath, HostLabel } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
-import { NFLOG_GROUP, PATHS } from '../../router/paths.ts'
+import { NFLOG_GROUP, PATHS, runDirectory } from '../../router/paths.ts'
 import { renderRsyslogForward } from '../../router/render/rsyslog-forward.ts'
 import { ArchiveConfig, archiveMounts, archiveSettings, checkArchive } from './archive-config.ts'
 import {
@@ -29,7 +29,8 @@ const SETTINGS = '/etc/sekisho/recorder.json'
 const DATA = '/data'
 const RUN = '/run/recorder'
 const AGENT = '/run/agent'
-/** Below the directory of run-time files, which others mount. */
+/** Who may write records has this directory; who may read how it goes has the other. */
+const INTAKE = { name: 'intake', target: '/run/intake' }
 const WATCH_SOCKET = 'watch.sock'
 
 export const recorder = defineModule({
@@ -63,7 +64,7 @@ export const recorder = defineModule({
       address: ADDRESS,
       port: PORT,
       protocol: 'tcp',
-      socket: `${PATHS.run}/recorder/${WATCH_SOCKET}`,
+      socket: `${runDirectory('recorder', INTAKE.name)}/${WATCH_SOCKET}`,
     },
     netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
     metrics: { file: `${PATHS.run}/recorder/status.json` },
@@ -112,7 +113,7 @@ export const recorder = defineModule({
             forward: forwardSettings(config.forward, router),
             forwardTo: forwardToSettings(config.forward_to),
             nflogGroup: NFLOG_GROUP,
-            watchSocket: `${RUN}/${WATCH_SOCKET}`,
+            watchSocket: `${INTAKE.target}/${WATCH_SOCKET}`,
             devices: {
               clients: `${AGENT}/clients.json`,
               vendors: '/app/vendors.txt',
@@ -158,6 +159,7 @@ export const recorder = defineModule({
             { kind: 'file', file: 'recorder.json', target: SETTINGS },
             { kind: 'data', volume: 'records', target: DATA },
             { kind: 'run', target: RUN },
+            { kind: 'run', ...INTAKE },
             { kind: 'host', source: containers, target: '/docker/containers' },
             { kind: 'host', source: `${PATHS.run}/agent`, target: AGENT },
             ...forwardMounts(config.forward),

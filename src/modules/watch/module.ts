@@ -9,6 +9,8 @@ const MiB = 1024 * 1024
 const SETTINGS = '/etc/sekisho/watch.json'
 const RUN = '/run/watch'
 const RECORDER = '/run/recorder'
+/** Between the watchers alone: who has their status files must not tell them names. */
+const ANSWERS = '/run/answers'
 
 export const watch = defineModule({
   name: 'watch',
@@ -69,7 +71,7 @@ export const watch = defineModule({
           path: 'watch.json',
           text: renderWatchSettings({
             recorderSocket: `${RECORDER}/${posix.basename(socket)}`,
-            answersSocket: `${RUN}/answers.sock`,
+            answersSocket: `${ANSWERS}/answers.sock`,
             statusDirectory: RUN,
             hostname: router.hostname,
             networks: router.networks.map(({ name, device, prefix }) => ({ name, device, prefix })),
@@ -97,6 +99,7 @@ export const watch = defineModule({
           mounts: [
             { kind: 'file', file: 'watch.json', target: SETTINGS },
             { kind: 'run', target: RUN },
+            { kind: 'tmpfs', target: ANSWERS, mode: 0o700 },
             { kind: 'host', source: posix.dirname(socket), target: RECORDER },
           ],
           health: {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { stringify } from 'yaml'
 import type { ComposeService, GeneratedFile, ModuleOutput, Mount } from '../module.ts'
-import { COMPOSE_PROJECT, PATHS } from '../paths.ts'
+import { COMPOSE_PROJECT, PATHS, runDirectory } from '../paths.ts'
 import { generatedHeader } from './header.ts'
 
 /** One module's part of the Compose project: its output and the image its Dockerfile gives, if it has one. */
@@ -21,7 +21,7 @@ function mountOf(module: string, mount: Mount): Record<string, unknown> {
     case 'data':
       return bind(`${PATHS.data}/${module}/${mount.volume}`, mount.target, false)
     case 'run':
-      return bind(`${PATHS.run}/${module}`, mount.target, false)
+      return bind(runDirectory(module, mount.name), mount.target, false)
     case 'host':
       return bind(mount.source, mount.target, mount.writable !== true)
     case 'tmpfs':
