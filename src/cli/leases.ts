@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { changing } from './change-command.ts'
 import type { Changed } from './change-router.ts'
-import type { planReservation } from './plan-reservation.ts'
+import type { PlannedReservation } from './plan-reservation.ts'
 import { asRoot, routerFile } from './report.ts'
 
 interface ReserveOptions {
@@ -12,8 +12,6 @@ interface ReserveOptions {
   readonly apply?: boolean
   readonly json?: boolean
 }
-
-type Planned = ReturnType<typeof planReservation>
 
 /** `sekisho leases`: who has which address from our DHCP server, and the way to keep it or to take it back. */
 export function leasesCommand(): Command {
@@ -33,7 +31,9 @@ export function leasesCommand(): Command {
     })
   command
     .command('reserve')
-    .description('write the address of a device into router.yaml: it has that one and no other from then on')
+    .description(
+      'write the address of a device into router.yaml: it has that one and no other from then on; one that has a reservation may get another',
+    )
     .argument('<who>', 'the address that it has, its MAC address, or its name')
     .option('--address <address>', 'another address than it has')
     .option('--name <name>', 'another name than it says')
@@ -129,13 +129,14 @@ async function reserveNow(who: string, options: ReserveOptions): Promise<Changed
   return { ...changed, says: `${saysOf(planned)}, from when it asks next.` }
 }
 
-async function wanted(who: string, options: ReserveOptions): Promise<Planned> {
+async function wanted(who: string, options: ReserveOptions): Promise<PlannedReservation> {
   const { planReservation } = await import('./plan-reservation.ts')
   const { knownLeases } = await import('./known-leases.ts')
   const { networks, leases } = await knownLeases()
   return planReservation(who, options, networks, leases)
 }
 
-function saysOf({ network, reservation: { name, mac, address } }: Planned): string {
-  return `${name} (${mac}) has ${address} in ${network}`
+function saysOf({ network, reservation: { name, mac, address }, before }: PlannedReservation): string {
+  const instead = before === undefined || before.address === address ? '' : ` instead of ${before.address}`
+  return `${name} (${mac}) has ${address} in ${network}${instead}`
 }

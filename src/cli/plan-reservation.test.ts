@@ -39,6 +39,17 @@ it('takes another address and another name, also for a device that was never her
   )
 })
 
+it('changes the reservation that a device has', () => {
+  const before = NETWORKS[0]?.reservations[0]
+  expect(plan('nas', { address: '10.0.0.201' })).toEqual({
+    network: 'home',
+    reservation: { ...before, address: '10.0.0.201' },
+    before,
+  })
+  // Its lease is of before the reservation, which stays where it is.
+  expect(plan('10.0.0.136', { name: 'store' }).reservation).toEqual({ ...before, name: 'store' })
+})
+
 it.each([
   ['nobody', {}, 'nobody has a lease by "nobody"'],
   ['tv', {}, '10.0.0.132 (02:00:5e:10:00:02) or 10.0.0.133'],

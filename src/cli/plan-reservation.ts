@@ -7,6 +7,13 @@ interface Wishes {
   readonly name?: string
 }
 
+export interface PlannedReservation {
+  readonly network: string
+  readonly reservation: Reservation
+  /** The one that it takes the place of. */
+  readonly before?: Reservation
+}
+
 /**
  * Which reservation "reserve WHO" means, by what is leased: WHO is an address, a MAC address or a name. Throws a Refusal
  * that says what is missing.
@@ -16,7 +23,7 @@ export function planReservation(
   wishes: Wishes,
   networks: readonly KnownNetwork[],
   leases: readonly ListedLease[],
-): { readonly network: string; readonly reservation: Reservation } {
+): PlannedReservation {
   const asked = MacAddress.safeParse(who).data
   const lease = leaseOf(who, asked, leases)
   const mac = MacAddress.safeParse(lease?.mac ?? asked).data
@@ -27,7 +34,9 @@ export function planReservation(
         : `nobody has a lease by ${JSON.stringify(who)}`,
       'sekisho leases lists who there is; a device that was never here needs its MAC address, --address and --name',
     )
-  const address = wishes.address ?? lease?.address
+  const leased = lease === undefined ? undefined : networkOf(lease.address, networks)
+  const kept = leased?.reservations.find((one) => one.mac === mac)?.address
+  const address = wishes.address ?? kept ?? lease?.address
   if (address === undefined)
     throw new Refusal(`${mac} has no lease, so there is no address to keep`, 'say which with --address')
   const network = networkOf(address, networks)
@@ -36,13 +45,16 @@ export function planReservation(
       `${JSON.stringify(address)} is in none of our networks`,
       `write one of ${networks.map(({ name, prefix }) => `${name} ${prefix}`).join(', ')}`,
     )
-  const there = network.reservations.find((one) => one.mac === mac)
-  if (there)
+  const before = network.reservations.find((one) => one.mac === mac)
+  if (before === undefined)
+    return { network: network.name, reservation: { name: nameOf(wishes.name, lease), mac, address } }
+  const name = wishes.name === undefined ? before.name : nameOf(wishes.name, lease)
+  if (name === before.name && address === before.address)
     throw new Refusal(
-      `${mac} has the reservation "${there.name}", ${there.address}, in ${network.name} already`,
-      'change it in router.yaml, and apply',
+      `${mac} has the reservation "${name}", ${address}, in ${network.name} already`,
+      'say another address with --address, or another name with --name',
     )
-  return { network: network.name, reservation: { name: nameOf(wishes.name, lease), mac, address } }
+  return { network: network.name, reservation: { name, mac, address }, before }
 }
 
 /** The lease that is meant; the one in use, where a device had others before. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { addReservation } from './add-reservation.ts'
 import { commentsOf } from './edit-yaml.ts'
+import { moveDevice } from './move-device.ts'
 import { pauseDevice, pausedIn, resumeDevice } from './pause-device.ts'
 import { renameDevice } from './rename-device.ts'
 
@@ -90,6 +91,12 @@ describe('no other character changes', () => {
         .replace('from: tv,', 'from: screen,'),
     )
   })
+})
+
+it('changes no other character for another address', () => {
+  const address = BASE.match(/name: tv,.*address: ([0-9.]+)/)?.[1] ?? ''
+  expect(moveDevice(BASE, 'home', TV, '10.0.0.77')).toBe(BASE.replace(address, '10.0.0.77'))
+  expect(moveDevice(BASE, 'guest', TV, '10.0.0.77')).toBeUndefined()
 })
 
 it('keeps what somebody wrote beside a pause', () => {
@@ -219,6 +226,11 @@ it('says what was meant and no more, whatever the file looks like, and keeps eac
       const old = new Set(taken.filter((one) => one.mac === first.mac).map((one) => one.name))
       for (const one of renamed.firewall?.deny ?? []) if (old.has(one.source)) one.source = name
       check(renameDevice(text, first.mac, name), renamed)
+
+      const moved = structuredClone(value)
+      const own = moved.networks.home.dhcp.reservations.find((one) => one.mac === first.mac)
+      if (own) own.address = '10.0.0.99'
+      check(moveDevice(text, 'home', first.mac, '10.0.0.99'), moved)
     }),
     { numRuns: 400 },
   )

@@ -31,7 +31,11 @@ beforeAll(async () => {
   laptop = await addressesOf(lab.laptop)
   phone = await addressesOf(lab.phone)
 })
-afterAll(() => baseline(lab))
+afterAll(async () => {
+  await baseline(lab)
+  // What was reserved for it is nobody's again.
+  await lab.renew('phone')
+})
 
 async function ask(request: AgentRequest): Promise<{ value?: unknown; problem?: string; fix?: string }> {
   const node = ['/opt/sekisho/current/bin/node', '--input-type=module', '-e', CLIENT]
@@ -169,6 +173,19 @@ describe('a device', () => {
     })
     expect(reserved).toMatchObject({ ok: true })
     expect(await yaml()).toContain(`- { name: mobile, mac: "${phone.mac}", address: 10.0.0.60 }`)
+  })
+
+  test('gets another address, by the name that it has', async () => {
+    const moved = { action: 'reserve' as const, macAddress: phone.mac, address: '10.0.0.61', name: 'mobile' }
+    expect(await act(moved)).toMatchObject({ ok: true })
+    const text = await yaml()
+    expect(text).toContain(`- { name: mobile, mac: "${phone.mac}", address: 10.0.0.61 }`)
+    expect(text).not.toContain('10.0.0.60')
+    expect(await act(moved)).toMatchObject({ ok: false, problem: expect.stringContaining('already') })
+    await lab.renew('phone')
+    expect(await lab.phone.execOk(['ip', '-4', '-o', 'address', 'show', 'scope', 'global'])).toContain(
+      '10.0.0.61/',
+    )
   })
 })
 

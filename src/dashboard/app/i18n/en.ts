@@ -155,6 +155,7 @@ export const en = {
   device: {
     rename: 'Rename',
     reserve: 'Reserve address',
+    move: 'Change address',
     pause: 'Pause Internet',
     resume: 'Resume Internet',
     volume: 'Volume over time',
@@ -191,6 +192,7 @@ export const en = {
     renameHint: 'Letters, digits and hyphens. It becomes the name in DNS too.',
     newName: 'New name',
     reserveTitle: (device: string) => `Reserve an address for ${device}`,
+    moveTitle: (device: string) => `Another reserved address for ${device}`,
     reserveHint: 'The device gets this address whenever it comes back.',
     address: 'Address',
     pauseTitle: (device: string) => `Pause ${device}?`,

@@ -159,6 +159,7 @@ export const ja: Messages = {
   device: {
     rename: '名前を変更',
     reserve: 'アドレスを固定',
+    move: 'アドレスを変更',
     pause: '通信を止める',
     resume: '通信を再開',
     volume: '通信量の推移',
@@ -195,6 +196,7 @@ export const ja: Messages = {
     renameHint: '英数字とハイフンが使えます。DNS の名前にもなります。',
     newName: '新しい名前',
     reserveTitle: (device) => `${device} のアドレスを固定`,
+    moveTitle: (device) => `${device} の固定アドレスを変更`,
     reserveHint: 'この端末は、次に接続したときもこのアドレスになります。',
     address: 'アドレス',
     pauseTitle: (device) => `${device} の通信を止めますか？`,

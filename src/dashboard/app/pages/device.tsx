@@ -43,7 +43,7 @@ export function DevicePage({ id }: { readonly id: string }) {
             <Icon name="edit" /> {t.value.device.rename}
           </button>
           <button type="button" onClick={() => setAction('reserve')}>
-            <Icon name="pin" /> {t.value.device.reserve}
+            <Icon name="pin" /> {device.reserved ? t.value.device.move : t.value.device.reserve}
           </button>
           <button type="button" onClick={() => setAction(device.paused ? 'resume' : 'pause')}>
             <Icon name={device.paused ? 'play' : 'pause'} />{' '}

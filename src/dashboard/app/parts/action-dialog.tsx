@@ -23,7 +23,7 @@ export function ActionDialog({ name, device, onClose, onDone }: ActionDialogProp
   const [address, setAddress] = useState(device.addresses[0] ?? '')
   const [state, setState] = useState<'asking' | 'doing' | ActionResult>('asking')
   const texts = t.value.act
-  const { title, hint, go } = wordsOf(name, printable(device.name ?? device.macAddress))
+  const { title, hint, go } = wordsOf(name, printable(device.name ?? device.macAddress), device.reserved)
   const action = actionOf(name, device.macAddress, newName.trim(), address.trim())
   const send = async (): Promise<void> => {
     setState('doing')
@@ -133,13 +133,19 @@ function actionOf(action: ActionName, macAddress: string, name: string, address:
   }
 }
 
-function wordsOf(name: ActionName, device: string): { title: string; hint: string; go: string } {
+function wordsOf(
+  name: ActionName,
+  device: string,
+  reserved: boolean,
+): { title: string; hint: string; go: string } {
   const { act: texts, device: buttons } = t.value
   switch (name) {
     case 'rename':
       return { title: texts.renameTitle(device), hint: texts.renameHint, go: buttons.rename }
     case 'reserve':
-      return { title: texts.reserveTitle(device), hint: texts.reserveHint, go: buttons.reserve }
+      return reserved
+        ? { title: texts.moveTitle(device), hint: texts.reserveHint, go: buttons.move }
+        : { title: texts.reserveTitle(device), hint: texts.reserveHint, go: buttons.reserve }
     case 'pause':
       return { title: texts.pauseTitle(device), hint: texts.pauseHint, go: buttons.pause }
     case 'resume':
