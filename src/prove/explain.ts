@@ -1,6 +1,6 @@
 import { formatIp, type Ip, parseIp } from '../lib/ip.ts'
 import { type Decider, type Decision, decide } from './decision.ts'
-import { hostOf, isOwn, type Live, liveTwin, wayTo } from './live.ts'
+import { isOwn, type Live, liveTwin, wayTo } from './live.ts'
 import { Twin } from './twin.ts'
 import { type Outcome, type ProbeProtocol, ROUTER, type TwinSpec } from './twin-spec.ts'
 
@@ -66,7 +66,6 @@ async function answer(twin: Twin, live: Live, spec: TwinSpec, question: Question
   const place = (ip: Ip) => (isOwn(ip, live) ? ROUTER : (wayTo(ip, live)?.device ?? ''))
   const from = place(question.source)
   const asked = { source, destination, protocol, ...(port !== undefined && { port }) }
-  const known = hostOf(source, from)
   const nowhere = { ...asked, verdict: 'blocked', answered: false, in: from, translatedBy: [] } as const
   if (from === '')
     return { ...nowhere, out: '', because: `no route leads to ${source}: nothing comes from there` }
@@ -77,8 +76,10 @@ async function answer(twin: Twin, live: Live, spec: TwinSpec, question: Question
       out: from,
       because: `both are behind ${from}: the router has no part in it`,
     }
-  const host = spec.hosts.some(({ name }) => name === known) ? known : from
-  const outcome = await twin.probe({ from: host, ...asked })
+  const known = spec.hosts.find(
+    ({ device, addresses }) => device === from && addresses.some((one) => one.startsWith(`${source}/`)),
+  )
+  const outcome = await twin.probe({ from: known?.name ?? from, ...asked })
   const decision = decide(outcome, twin.built.rules)
   const last = decision.after
   const target = parseIp(last?.to ?? destination)

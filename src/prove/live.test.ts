@@ -46,6 +46,7 @@ function liveOf(save: { code: number; stdout: string; stderr: string }): Promise
     'ip -json -6 route': '[]',
     'ip -json neigh': JSON.stringify([
       { dst: '10.0.0.20', dev: 'br-home', lladdr: '02:00:5e:00:00:01' },
+      { dst: '10.0.0.22', dev: 'br-home', lladdr: '02:00:5e:00:00:01' },
       { dst: '10.0.0.9', dev: 'br-home' },
     ]),
     'nft --stateless list ruleset': RULESET,
@@ -100,11 +101,13 @@ describe('a look at a live router', () => {
 
   test('a twin has the hosts asked for, with their MAC addresses, and everybody that packets may be led to', async () => {
     const live = await liveOf(SAVED)
-    const asked = ['10.0.0.20', '203.0.113.80'].flatMap((text) => parseIp(text) ?? [])
+    const asked = ['10.0.0.20', '203.0.113.80', '10.0.0.22', '10.0.0.20'].flatMap(
+      (text) => parseIp(text) ?? [],
+    )
     const { hosts, routes } = liveTwin(live, asked)
     expect(hosts.map(({ name, mac, addresses, behind }) => [name, mac, addresses, behind])).toEqual([
       ['wan0', undefined, ['198.51.100.1/24'], ['203.0.113.80/32']],
-      ['br-home 10.0.0.20', '02:00:5e:00:00:01', ['10.0.0.20/24'], []],
+      ['br-home 02:00:5e:00:00:01', '02:00:5e:00:00:01', ['10.0.0.20/24', '10.0.0.22/24'], []],
       ['br-home', undefined, ['10.0.0.21/24'], []],
       ['docker0', undefined, ['172.17.0.2/16'], []],
     ])

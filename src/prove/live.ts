@@ -202,11 +202,6 @@ export function isOwn(ip: Ip, { devices }: Live): boolean {
   )
 }
 
-/** The name of the host in which a twin has an address. */
-export function hostOf(address: string, device: string): string {
-  return `${device} ${address}`
-}
-
 /**
  * A twin of what is live, with hosts that have the addresses given: each of them on the device that leads to it, with
  * the MAC address that it has now; beside them whoever a next hop or a translation leads to.
@@ -282,11 +277,12 @@ function hostsOn(
   const near = [...hops, ...targets, ...rest.filter(isNear)].filter((ip) => !taken.has(formatIp(ip)))
   const far = rest.filter((ip) => !isNear(ip))
   return [
-    ...known.map(({ ip, mac, address }) => ({
-      name: hostOf(address, name),
+    // All addresses of a MAC address are in one host: of two, a bridge would send to the one that spoke last.
+    ...[...Map.groupBy(known, ({ mac }) => mac)].map(([mac, ones]) => ({
+      name: `${name} ${mac}`,
       device: name,
       mac,
-      addresses: [text(ip)],
+      addresses: [...new Set(ones.map(({ ip }) => text(ip)))],
       behind: [],
       routes,
     })),
