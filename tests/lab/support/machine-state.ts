@@ -43,6 +43,7 @@ const PRUNED = [
   '/run/host',
   // A status in the midst of being replaced.
   '/run/sekisho/*/*.json.tmp',
+  '/run/sekisho/*/*.json.new',
   // The history, ten generations of it, and the data of modules.
   '/etc/sekisho/generations',
   '/var/lib/sekisho',
