@@ -13,7 +13,8 @@ const FAR = { 4: '198.18.255.6', 6: '2001:2:0:ffb::2' } as const
 /**
  * Pings from one namespace to another through the router and prints "4" and "6" for what was answered. The namespaces
  * are those of two processes that end by themselves, and their cables go with them: whatever becomes of us, nothing
- * is left. Neighbours of IPv6 are written down, for the router answers nobody on a device that is in no zone.
+ * is left. A cable that was just plugged in may lose the first packets: some are sent, and one answer is enough.
+ * Neighbours of IPv6 are written down, for the router answers nobody on a device that is in no zone.
  */
 const SCRIPT = `
 own=$(readlink /proc/self/ns/net)
@@ -51,7 +52,7 @@ route add ::/0 via $4::1
 END
 }
 end $a 198.18.255 1 2001:2:0:ffa 0a && end $b 198.18.255 5 2001:2:0:ffb 0b || exit 1
-ask() { nsenter --net=/proc/$a/ns/net ping "-$1" -n -q -c 1 -W 1 "$2" >/dev/null 2>&1 && echo "$1"; }
+ask() { nsenter --net=/proc/$a/ns/net ping "-$1" -n -q -c 1 -i 0.2 -w 3 "$2" >/dev/null 2>&1 && echo "$1"; }
 ask 4 ${FAR[4]} & one=$!
 ask 6 ${FAR[6]}
 wait $one
