@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Lab, openLab } from '../../src/lab/lab.ts'
 import { addressesOf } from './support/addresses.ts'
@@ -82,6 +83,20 @@ describe('with lease_database: mariadb', () => {
     await lab.renew('laptop')
     await expect.poll(selected, { timeout: 20_000, interval: 500 }).not.toBe(before)
     expect(await selected()).toMatch(new RegExp(`^${laptop.replaceAll('.', '\\.')}\\tlaptop`))
+  })
+
+  test('MariaDB ends by itself, also when it is told so while it starts', async () => {
+    const exit = ['docker', 'inspect', '--format', '{{.State.ExitCode}}', 'sekisho-mariadb-1']
+    for (const ms of [100, 200, 300, 400]) {
+      await docker('restart', 'mariadb')
+      await sleep(ms)
+      await docker('stop', 'mariadb')
+      expect(await lab.router.execOk(exit)).toBe('0\n')
+    }
+    await docker('start', 'mariadb')
+    await expect
+      .poll(() => listed().catch(() => []), { timeout: 30_000, interval: 500 })
+      .toContainEqual(expect.objectContaining({ address: laptop }))
   })
 
   test('sekisho leases shows, releases and reserves', async () => {

@@ -63,4 +63,16 @@ if [ -n "$noted" ] && [ "$noted" != "$version" ]; then
 fi
 echo "$version" >"$data/mariadb_upgrade_info"
 
-exec mariadbd --user=root --init-file="$local/init.sql"
+mariadbd --user=root --init-file="$local/init.sql" &
+server=$!
+# Asked by SQL, once it answers: a server that has a signal while it starts takes half a minute to end.
+stop() {
+  until mariadb --no-defaults --connect-timeout=4 --execute SHUTDOWN 2>/dev/null; do
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.2
+  done
+  wait "$server"
+  exit 0
+}
+trap stop TERM
+wait "$server"
