@@ -46,15 +46,13 @@ export function planReservation(
       `write one of ${networks.map(({ name, prefix }) => `${name} ${prefix}`).join(', ')}`,
     )
   const before = network.reservations.find((one) => one.mac === mac)
-  if (before === undefined)
-    return { network: network.name, reservation: { name: nameOf(wishes.name, lease), mac, address } }
-  const name = wishes.name === undefined ? before.name : nameOf(wishes.name, lease)
-  if (name === before.name && address === before.address)
+  const name = before && wishes.name === undefined ? before.name : nameOf(wishes.name, lease)
+  if (name === before?.name && address === before.address)
     throw new Refusal(
       `${mac} has the reservation "${name}", ${address}, in ${network.name} already`,
       'say another address with --address, or another name with --name',
     )
-  return { network: network.name, reservation: { name, mac, address }, before }
+  return { network: network.name, reservation: { name, mac, address }, ...(before && { before }) }
 }
 
 /** The lease that is meant; the one in use, where a device had others before. */

@@ -331,14 +331,18 @@ function ids(user: string): { uid: number; gid: number } {
 
 /** /run is empty after a boot: tmpfiles.d(5) makes the modules' runtime directories before Docker starts. */
 function renderTmpfiles(outputs: ReadonlyMap<string, ModuleOutput>): string {
-  const lines = [...outputs].flatMap(([owner, output]) => {
-    const lines = output.services.flatMap(({ mounts, user }) => {
-      const { uid, gid } = ids(user ?? '65534:65534')
-      return (mounts ?? []).flatMap((mount) =>
-        mount.kind === 'run' ? [`d ${runDirectory(owner, mount.name)} 0750 ${uid} ${gid} -\n`] : [],
-      )
-    })
-    return [...new Set(lines)]
+  // By path: of several services that share one, the first has it.
+  const owners = new Map<string, string>()
+  for (const [module, { services }] of outputs)
+    for (const { mounts = [], user = '65534:65534' } of services)
+      for (const mount of mounts) {
+        if (mount.kind !== 'run') continue
+        const path = runDirectory(module, mount.name)
+        if (!owners.has(path)) owners.set(path, user)
+      }
+  const lines = [...owners].map(([path, user]) => {
+    const { uid, gid } = ids(user)
+    return `d ${path} 0750 ${uid} ${gid} -\n`
   })
   if (asksTheHost(outputs)) lines.push(`d ${PATHS.requests} 0700 root root -\n`)
   return generatedHeader(CORE) + lines.join('')

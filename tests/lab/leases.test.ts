@@ -59,6 +59,13 @@ const withDatabase = (lease_database: 'memfile' | 'mariadb') =>
     yaml.setIn(['modules', 'kea'], { lease_database })
   })
 
+/** Kea answers again, and knows the laptop's lease. */
+async function untilLaptopListed(): Promise<void> {
+  await expect
+    .poll(() => listed().catch(() => []), { timeout: 30_000, interval: 500 })
+    .toContainEqual(expect.objectContaining({ address: laptop }))
+}
+
 describe('with lease_database: mariadb', () => {
   test('the lease that the laptop has is in the table', async () => {
     await applyYaml(lab, await withDatabase('mariadb'))
@@ -76,9 +83,7 @@ describe('with lease_database: mariadb', () => {
     await docker('stop', 'mariadb')
     await docker('restart', 'kea')
     await docker('start', 'mariadb')
-    await expect
-      .poll(() => listed().catch(() => []), { timeout: 30_000, interval: 500 })
-      .toContainEqual(expect.objectContaining({ address: laptop }))
+    await untilLaptopListed()
     expect(await selected()).toBe(before)
     await lab.renew('laptop')
     await expect.poll(selected, { timeout: 20_000, interval: 500 }).not.toBe(before)
@@ -94,9 +99,7 @@ describe('with lease_database: mariadb', () => {
       expect(await lab.router.execOk(exit)).toBe('0\n')
     }
     await docker('start', 'mariadb')
-    await expect
-      .poll(() => listed().catch(() => []), { timeout: 30_000, interval: 500 })
-      .toContainEqual(expect.objectContaining({ address: laptop }))
+    await untilLaptopListed()
   })
 
   test('sekisho leases shows, releases and reserves', async () => {

@@ -4,7 +4,7 @@ import type { Issue } from '../../config/issue.ts'
 import { Ipv4, NetworkName } from '../../config/schema.ts'
 import type { Router } from '../../router/model.ts'
 import { defineModule, type Mount, type Provided } from '../../router/module.ts'
-import { PATHS } from '../../router/paths.ts'
+import { PATHS, runDirectory } from '../../router/paths.ts'
 import { databaseOf, dhcpNetworks, INTERFACES_DIR, LEASE_FILE, renderKea, SOCKET } from './render.ts'
 
 const CONF = 'kea-dhcp4.conf'
@@ -60,7 +60,7 @@ export const kea = defineModule({
 
   provides: () => ({
     leases: {
-      socket: `${PATHS.run}/kea/${SOCKET}`,
+      socket: `${runDirectory('kea')}/${SOCKET}`,
       // While a database has the leases, it is a copy that follows each change.
       file: `${PATHS.data}/kea/${VOLUME}/${LEASE_FILE}`,
     },

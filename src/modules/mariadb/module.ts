@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineModule } from '../../router/module.ts'
-import { PATHS } from '../../router/paths.ts'
+import { PATHS, runDirectory } from '../../router/paths.ts'
 import { renderMyCnf, SOCKET } from './render.ts'
 
 const CONF = 'my.cnf'
@@ -18,7 +18,7 @@ export const mariadb = defineModule({
   provides: () => ({
     'lease-database': {
       engine: 'mariadb',
-      socket: `${PATHS.run}/mariadb/${SOCKET}`,
+      socket: `${runDirectory('mariadb')}/${SOCKET}`,
       account: ACCOUNT,
       file: `${PATHS.data}/mariadb/${SECRETS}/${ACCOUNT}`,
     },

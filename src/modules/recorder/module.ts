@@ -67,7 +67,7 @@ export const recorder = defineModule({
       socket: `${runDirectory('recorder', INTAKE.name)}/${WATCH_SOCKET}`,
     },
     netflow: { address: ADDRESS, port: netflow.port, protocol: 'udp' },
-    metrics: { file: `${PATHS.run}/recorder/status.json` },
+    metrics: { file: `${runDirectory('recorder')}/status.json` },
     records: { directory: `${PATHS.data}/recorder/records`, site: site ?? hostname },
   }),
   check: ({ config, router }) => [

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { DomainName, FilePath, IpAddress } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
-import { PATHS } from '../../router/paths.ts'
+import { runDirectory } from '../../router/paths.ts'
 import { listenAddresses, ROOT_HINTS, renderUnbound, SOCKET, TRUST_ANCHOR } from './render.ts'
 
 const CONF = 'unbound.conf'
@@ -38,7 +38,7 @@ export const unbound = defineModule({
 
   provides: () => ({
     dns: { address: '127.0.0.1', port: 53 },
-    'local-names': { socket: `${PATHS.run}/unbound/${SOCKET}` },
+    'local-names': { socket: `${runDirectory('unbound')}/${SOCKET}` },
   }),
 
   check: ({ config, router }) => {

@@ -2,7 +2,7 @@ import { posix } from 'node:path'
 import { z } from 'zod'
 import { IpAddress, Port } from '../../config/schema.ts'
 import { defineModule } from '../../router/module.ts'
-import { PATHS } from '../../router/paths.ts'
+import { runDirectory } from '../../router/paths.ts'
 import { renderWatchSettings } from './render.ts'
 
 const MiB = 1024 * 1024
@@ -41,7 +41,7 @@ export const watch = defineModule({
       })
       .prefault({}),
   }),
-  provides: () => ({ metrics: { file: `${PATHS.run}/watch/watch.json` } }),
+  provides: () => ({ metrics: { file: `${runDirectory('watch')}/watch.json` } }),
   requires: ['collector'],
   check: ({ provided }) =>
     provided('collector').length === 0 || provided('collector').some(({ socket }) => socket !== undefined)
