@@ -193,6 +193,31 @@ test('a link of one use signs in, and does not stay in the address or in the his
   expect(page.url()).not.toContain(LINK)
 })
 
+/** Notes that a field for the password was there, if only for a moment. */
+const MARK_PASSWORD = `new MutationObserver(() => {
+  if (document.querySelector('#password') !== null) performance.mark('asked')
+}).observe(document, { childList: true, subtree: true })`
+
+test('a link is tried without a moment in which a password is asked for, and a refused one leaves that to do', async () => {
+  the.server.signedIn = false
+  await page.addInitScript({ content: MARK_PASSWORD })
+  const asked = () => page.evaluate('performance.getEntriesByName("asked").length > 0')
+  await page.goto(`/sign-in#${LINK}`)
+  await page.getByText('The Internet is up').waitFor()
+  expect(await asked()).toBe(false)
+
+  the.server.signedIn = false
+  await page.goto('/sign-in#used')
+  await page.getByRole('alert').getByText('The link did not work').waitFor()
+  expect(await asked()).toBe(true)
+  await page.locator('#password:focus').waitFor()
+  // In the same window, where a browser takes it for a place in the page.
+  await page.evaluate(`location.assign('/sign-in#${LINK}')`)
+  await page.getByText('The Internet is up').waitFor()
+  expect(page.url()).not.toContain(LINK)
+  expect(watched.faults.splice(0)).toEqual([expect.stringContaining('401')])
+})
+
 test('a session that ends asks to sign in, and comes back to the page', async () => {
   await visit(page, '/connections')
   the.server.signedIn = false

@@ -14,7 +14,9 @@ export function SignInPage() {
   const passwordSet = session.value?.passwordSet ?? true
   const [password, setPassword] = useState('')
   const [seen, setSeen] = useState(false)
-  const [state, setState] = useState<'asking' | 'going' | 'byLink'>('asking')
+  const link = linkIn(place.value)
+  // By the link from the very first picture on: a password is not asked for and taken away again.
+  const [state, setState] = useState<'asking' | 'going' | 'byLink'>(link === '' ? 'asking' : 'byLink')
   const [problem, setProblem] = useState<
     { readonly of: 'link' | 'password'; readonly why: Problem } | undefined
   >()
@@ -30,24 +32,26 @@ export function SignInPage() {
     }
     setState('asking')
     setProblem({ of, why: answer.problem })
-    input.current?.select()
   }
 
   useEffect(() => {
-    input.current?.focus()
     document.title = `${texts.go} · ${hostname}`
-    const link = place.peek().hash.slice(1)
-    if (place.peek().path !== '/sign-in') return
-    if (link === '') {
-      // Signed in already, there is nothing to do here.
-      if (session.peek()?.signedIn) navigate('/', 'replace')
-      return
-    }
+    // Signed in already, and with no link, there is nothing to do here.
+    if (link === '' && place.peek().path === '/sign-in' && session.peek()?.signedIn) navigate('/', 'replace')
+  }, [])
+  // Another link may come to a window that is open here: for a browser that loads nothing.
+  useEffect(() => {
+    if (link === '') return
     // Out of the address first: no history, and no look over a shoulder, shall have it.
     navigate('/sign-in', 'replace')
     setState('byLink')
     void tryWith({ link }, 'link')
-  }, [])
+  }, [link])
+  useEffect(() => {
+    if (state !== 'asking') return
+    input.current?.focus()
+    input.current?.select()
+  }, [state])
 
   const field = {
     ref: input,
@@ -96,6 +100,11 @@ export function SignInPage() {
       </div>
     </main>
   )
+}
+
+/** The token of a link of one use, "/sign-in#TOKEN"; empty without one. */
+function linkIn({ path, hash }: typeof place.value): string {
+  return path === '/sign-in' ? hash.slice(1) : ''
 }
 
 function WhyNot({ of, why }: { readonly of: 'link' | 'password'; readonly why: Problem }) {
