@@ -1,13 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
+// A list that should be empty is told whole, and not by its length.
+const common = { chaiConfig: { truncateThreshold: 2000 } }
 // Real parts take seconds; one file at a time, so that two cores are enough and nobody waits in vain.
-const real = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 600_000 }
+const real = { ...common, fileParallelism: false, testTimeout: 120_000, hookTimeout: 600_000 }
 
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
+          ...common,
           name: 'unit',
           include: ['src/**/*.test.ts', 'tests/unit/**/*.test.ts'],
           // Both cores; vitest would leave one free.

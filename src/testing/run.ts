@@ -39,12 +39,12 @@ const PROJECTS = Object.keys(FILES)
 
 /**
  * What of the virtual machine's tests is part of every run: emulated, they take longer than all the others together.
- * They measure no time, so they run beside what else measures none; the lab has the machine for itself.
+ * They measure no time.
  */
 const VM_ALWAYS = ['tests/vm/boot.test.ts']
 
-/** Has machines of its own and waits for them more than it works: in a whole run it is beside the lab. */
-const BESIDE_LAB = 'bare'
+/** In a whole run these are beside the others, one after the other. */
+const BESIDE = ['vm', 'bare']
 
 /** What the tests of single parts run on this machine; the lab brings its own. */
 const TOOLS = ['nftables', 'iptables', 'iproute2', 'util-linux', 'iputils-ping', 'procps', 'systemd', 'tar']
@@ -67,7 +67,10 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
   await ensurePackages(TOOLS, (line) => process.stdout.write(`${line}\n`))
   const tallies: Tally[] = []
   const everything = names.length === 0
-  const beside = everything && !full ? quietly('vm', VM_ALWAYS, env) : undefined
+  const besides = everything ? BESIDE.filter((project) => !full || project !== 'vm') : []
+  const beside = runBeside(besides, env)
+  // What it fails with is thrown where it is awaited.
+  beside.catch(() => {})
   for (const [name, argv] of Object.entries(LINTERS)) {
     if (names.length > 0 && !names.includes('lint') && !names.includes(name)) continue
     process.stdout.write(`\n== ${name}\n`)
@@ -83,15 +86,12 @@ export async function runTests({ names, full }: TestOptions): Promise<number> {
       const found = globSync([...(FILES[project] ?? [])], { cwd: ROOT }).filter((file) =>
         paths.some((path) => file.includes(path)),
       )
-      if ((!whole && found.length === 0) || (everything && project === BESIDE_LAB)) continue
-      const isLab = project === 'lab'
-      if (isLab && beside !== undefined) tallies.push(await beside)
-      const besideLab = everything && isLab ? quietly(BESIDE_LAB, [], env) : undefined
+      if ((!whole && found.length === 0) || besides.includes(project)) continue
       process.stdout.write(`\n== ${project}\n`)
       tallies.push(await runVitest(project, whole ? [] : found, env))
-      if (besideLab !== undefined) tallies.push(await besideLab)
     }
   }
+  tallies.push(...(await beside))
   const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0)
   const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0)
   if (passed + failed === 0) {
@@ -120,13 +120,18 @@ const Report = z.object({
   ),
 })
 
-/** Runs files of a project in the background, in a lab of its own, and says at its end what it said. */
-async function quietly(project: string, paths: readonly string[], env: NodeJS.ProcessEnv): Promise<Tally> {
-  const said: string[] = []
-  const own = { ...env, SEKISHO_LAB: `${env.SEKISHO_LAB}-${project}` }
-  const tally = await runVitest(project, paths, own, (text) => said.push(text))
-  process.stdout.write(`\n== ${project}, beside the others\n${said.join('')}`)
-  return tally
+/** Runs projects in the background, each in labs of its own, and says at the end of each what it said. */
+async function runBeside(projects: readonly string[], env: NodeJS.ProcessEnv): Promise<Tally[]> {
+  const tallies: Tally[] = []
+  for (const project of projects) {
+    const said: string[] = []
+    // The virtual machine is never idle, and others measure: it gives way to them.
+    const own = { ...env, SEKISHO_LAB: `${env.SEKISHO_LAB}-${project}`, SEKISHO_LAB_YIELDS: '1' }
+    const paths = project === 'vm' ? VM_ALWAYS : []
+    tallies.push(await runVitest(project, paths, own, (text) => said.push(text)))
+    process.stdout.write(`\n== ${project}, beside the others\n${said.join('')}`)
+  }
+  return tallies
 }
 
 /** `onOutput` has what it says; without it, our own output. */

@@ -72,7 +72,7 @@ it('stores each record once, killed again and again', async () => {
       writeSegment(data, [frame('syslog', own, at), chunk, chunk])
     }
   }
-  const kills = FULL ? 200 : 20
+  const kills = FULL ? 200 : 10
   let killed = 0
   for (let attempt = 0; killed < kills; attempt++) {
     if (segments().length < 4) more()

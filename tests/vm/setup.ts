@@ -1,3 +1,4 @@
+import { giveWay } from '../../src/lab/cgroup.ts'
 import { down } from '../../src/lab/down.ts'
 import { labPlaces } from '../../src/lab/places.ts'
 import { up } from '../../src/lab/up.ts'
@@ -11,6 +12,7 @@ export async function setup(): Promise<() => Promise<void>> {
   }
   try {
     await up({ vm: true, onProgress: (line) => process.stdout.write(`[${seconds()} s] ${line}\n`) })
+    if (process.env.SEKISHO_LAB_YIELDS) await giveWay(labPlaces().id)
   } catch (error) {
     // Vitest takes nothing down after a setup that failed.
     await end()
