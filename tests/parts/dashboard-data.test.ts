@@ -10,6 +10,7 @@ import { Requests } from '../../src/lib/requests.ts'
 import type { Interval } from '../../src/recorder/devices/intervals.ts'
 import type { KnownDevice } from '../../src/recorder/devices/known.ts'
 import { serialiseState } from '../../src/recorder/devices/state.ts'
+import { walDirectory } from '../../src/recorder/layout.ts'
 import type { KindName } from '../../src/recorder/records/kinds.ts'
 import { Wal } from '../../src/recorder/wal/wal.ts'
 import { frame, writeSegment } from '../archive-pass.ts'
@@ -169,13 +170,13 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
-function openDashboard(askAgent = answer): Promise<DashboardData> {
+function openDashboard(askAgent = answer, dataDirectory = data): Promise<DashboardData> {
   return openData({
     settings: {
       hostname: 'gate',
       timezone: 'Asia/Tokyo',
       addresses: ['10.0.0.1'],
-      dataDirectory: data,
+      dataDirectory,
       runDirectory: join(root, 'run'),
     },
     askAgent,
@@ -685,6 +686,30 @@ test('exports have all rows, and nothing that a spreadsheet would run', async ()
   expect(hits.trimEnd().split('\n')).toHaveLength(2)
   const devices = await texts(dashboard.exportRows('devices', ALL(), 'csv'))
   expect(devices).toContain(LAPTOP)
+})
+
+test('an export has all names, the most asked first, and not only as many as a page', async () => {
+  const own = join(root, 'many-names')
+  await mkdir(walDirectory(own), { recursive: true })
+  // That they differ, the page does not show.
+  const name = (i: number) => `${"it's".repeat(90)}${i}.example.org`
+  const asked = Array.from({ length: 1200 }, (_, i) => name(i % 1050))
+  writeSegment(own, [
+    frame(
+      'dns',
+      asked.map((one) => dns(now - HOUR, '10.0.0.9', one, ['192.0.2.1'])),
+    ),
+  ])
+  const other = await openDashboard(answer, own)
+  try {
+    const counts: number[] = []
+    for await (const text of other.exportRows('names', NamesQuery.parse({ ...ALL(), limit: 1 }), 'json'))
+      for (const line of text.split('\n'))
+        if (line !== '') counts.push((JSON.parse(line) as { asked: number }).asked)
+    expect(counts).toEqual([...Array<number>(150).fill(2), ...Array<number>(900).fill(1)])
+  } finally {
+    await other.close()
+  }
 })
 
 test('what the watchers know is recorded before a page about now is made, and not at each look', async () => {

@@ -31,7 +31,7 @@ import { Kept } from './kept.ts'
 import { Live } from './live.ts'
 import { DAY, NEW_AFTER, newNamesOf, recentOf } from './now.ts'
 import { nowReport, wanOf } from './now-report.ts'
-import { namesOf, questionsOf, type Router } from './questions.ts'
+import { type NamePlace, namesAfter, namesOf, questionsOf, type Router } from './questions.ts'
 import { findAll, searchPage } from './search.ts'
 import { Shared } from './shared.ts'
 import { StatusFiles } from './status-files.ts'
@@ -265,8 +265,7 @@ class Data implements DashboardData {
     const options = signal ? { signal } : {}
     // The kind says which query it is.
     if (kind === 'devices') yield (await this.devices(query, options)).devices
-    else if (kind === 'names')
-      yield (await this.names({ ...(query as NamesQuery), limit: EXPORT_PAGE }, options)).rows
+    else if (kind === 'names') yield* this.#allNames({ ...(query as NamesQuery), limit: EXPORT_PAGE }, signal)
     else {
       let cursor: string | undefined
       do {
@@ -276,6 +275,19 @@ class Data implements DashboardData {
         cursor = page.next
       } while (cursor !== undefined)
     }
+  }
+
+  async *#allNames(query: NamesQuery, signal: AbortSignal | undefined) {
+    let place: NamePlace | undefined
+    do {
+      const behind = place
+      const some = { ...query, behind }
+      const page = await this.#answer('names behind', some, signal, (session) =>
+        namesAfter(session, query, this.#router, behind),
+      )
+      yield page.rows
+      place = page.end
+    } while (place !== undefined)
   }
 
   async #page(

@@ -77,23 +77,66 @@ export async function namesOf(session: Session, query: NamesQuery, router: Route
     ['dns'],
     `SELECT ${partSql(parts)} AS part, count(*) AS n FROM dns WHERE ${where} GROUP BY 1`,
   )
+  const { rows } = await mostAsked(session, where, query.limit)
+  return {
+    asked: seriesOf(parts, new Map(counts.map((row) => [number(row.part), number(row.n)]))),
+    total: counts.reduce((sum, row) => sum + number(row.n), 0),
+    rows,
+  }
+}
+
+/** A place in the list of names, which has the most asked first. */
+export interface NamePlace {
+  readonly asked: number
+  readonly name: string
+}
+
+interface MostAsked {
+  readonly rows: NamesReport['rows']
+  /** Of the last row, when there are as many as were asked for. */
+  readonly end?: NamePlace
+}
+
+/** The names behind a place in the list; from its beginning without one. */
+export async function namesAfter(
+  session: Session,
+  query: NamesQuery,
+  router: Router,
+  place: NamePlace | undefined,
+): Promise<MostAsked> {
+  const where = `${during('dns', query)} AND ${await matching(session, query, router.addresses)}`
+  return mostAsked(session, where, query.limit, place)
+}
+
+async function mostAsked(
+  session: Session,
+  where: string,
+  limit: number,
+  place?: NamePlace,
+): Promise<MostAsked> {
+  const behind = place
+    ? `HAVING asked < ${place.asked} OR (asked = ${place.asked} AND queryName > ${literal(place.name)})`
+    : ''
   // The most first, then the rest of what is told of these: of all names that would take far more memory.
   const most = await rowsOf(
     session,
     ['dns'],
     `SELECT queryName AS name, count(*) AS asked FROM dns WHERE ${where} AND queryName IS NOT NULL
-      GROUP BY 1 ORDER BY asked DESC, name LIMIT ${query.limit}`,
+      GROUP BY queryName ${behind} ORDER BY asked DESC, queryName LIMIT ${limit}`,
   )
-  const names = most.map((row) => text(row.name) ?? '')
-  const details = await detailsOf(session, where, names)
+  const places = most.map((row) => ({ name: text(row.name) ?? '', asked: number(row.asked) }))
+  const details = await detailsOf(
+    session,
+    where,
+    places.map(({ name }) => name),
+  )
+  const end = places[limit - 1]
   return {
-    asked: seriesOf(parts, new Map(counts.map((row) => [number(row.part), number(row.n)]))),
-    total: counts.reduce((sum, row) => sum + number(row.n), 0),
-    rows: most.map((row) => {
-      const name = text(row.name) ?? ''
+    rows: places.map(({ name, asked }) => {
       const { failed = 0, devices = 0, lastMs = 0 } = details.get(name) ?? {}
-      return { name: cutName(name), asked: number(row.asked), failed, devices, lastMs }
+      return { name: cutName(name), asked, failed, devices, lastMs }
     }),
+    ...(end && { end }),
   }
 }
 
