@@ -1,14 +1,13 @@
 import { Command } from 'commander'
 import { pruneImages, releaseImages } from '../install/prune-images.ts'
 import { createHost } from '../router/host.ts'
-import { findSshSession, wouldCut } from '../router/takeover-ssh.ts'
 import { migrateFile } from './migrate.ts'
 import { unproved } from './proof.ts'
+import { type CutFlags, FORCE, refusedCut } from './refused-cut.ts'
 import { asRoot, loadOrReport, routerFile } from './report.ts'
 import { type ApplyFlags, imagesOf, runApply, say, withApplyOptions } from './run-apply.ts'
 
-interface Options extends ApplyFlags {
-  readonly force?: boolean
+interface Options extends ApplyFlags, CutFlags {
   readonly prove: boolean
 }
 
@@ -17,7 +16,7 @@ export function applyCommand(): Command {
   const command = new Command('apply')
     .description('make this machine what router.yaml says; what goes wrong is undone')
     .argument('[file]', 'the router.yaml')
-    .option('--force', 'even when it ends the SSH session that runs this')
+    .option(...FORCE)
     .option('--no-prove', 'without trying out the checks of router.yaml first')
   return withApplyOptions(command).action(async (file: string | undefined, options: Options) => {
     process.exitCode = await run(file, options)
@@ -29,8 +28,7 @@ async function run(file: string | undefined, options: Options): Promise<number> 
   if (!loaded) return 1
   if (!asRoot('apply', 'changes the machine')) return 1
   const host = createHost()
-  const session = await findSshSession(host, process.pid)
-  const cut = session && wouldCut(session, loaded.router)
+  const cut = await refusedCut(host, loaded.router, options, 'allow it in router.yaml, ')
   const code = await runApply({
     host,
     desired: loaded.desired,
@@ -43,13 +41,7 @@ async function run(file: string | undefined, options: Options): Promise<number> 
       onDropped: async () => void (await pruneImages()),
     },
     ensureImages: imagesOf(host, loaded.ensureImages),
-    // What is undone by itself may cut: whoever is cut off comes back to what was before, or by the new way.
-    veto: async () => {
-      const unsafe = options.prove ? await unproved(loaded, say) : undefined
-      if (unsafe !== undefined || cut === undefined || options.force || options.confirm !== undefined)
-        return unsafe
-      return `${cut}. Fix: allow it in router.yaml, work at the console, use --force, or better --confirm 2m, which undoes it unless you confirm`
-    },
+    veto: async () => (options.prove ? await unproved(loaded, say) : undefined) ?? cut,
   })
   // What runs now was made from it in the current version.
   if (code === 0 && loaded.migration) await migrateFile(routerFile(file))

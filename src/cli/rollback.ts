@@ -1,15 +1,17 @@
 import { Command, Option } from 'commander'
 import { ensureImages } from '../install/images.ts'
+import { loadRouter } from '../load-router.ts'
 import { restoreYaml } from '../router/confirm.ts'
 import { earlierGeneration } from '../router/earlier.ts'
 import { type FallBackResult, fallBack } from '../router/fall-back.ts'
 import { desiredOf, generationPath } from '../router/generation.ts'
 import { readGuard } from '../router/guard.ts'
 import { createHost, type Host } from '../router/host.ts'
+import { type CutFlags, FORCE, refusedCut } from './refused-cut.ts'
 import { asRoot } from './report.ts'
 import { type ApplyFlags, complain, imagesOf, runApply, say, withApplyOptions } from './run-apply.ts'
 
-interface Options extends ApplyFlags {
+interface Options extends ApplyFlags, CutFlags {
   readonly unconfirmed?: boolean
 }
 
@@ -24,6 +26,7 @@ export function rollbackCommand(): Command {
   const command = new Command('rollback')
     .description('go back to the generation before, or to number N; without a network')
     .argument('[generation]', 'its number; default: the one that was confirmed before')
+    .option(...FORCE)
     // What the timer runs: nothing happens unless something is due.
     .addOption(new Option('--unconfirmed').hideHelp())
   return withApplyOptions(command).action(async (generation: string | undefined, options: Options) => {
@@ -46,13 +49,18 @@ async function run(generation: string | undefined, options: Options): Promise<nu
   const found = await earlierGeneration(host, generation === undefined ? undefined : Number(generation))
   if (!found.ok) return complain(found.message)
   const { number } = found.generation
+  const file = `${generationPath(number)}/router.yaml`
+  // One that this release cannot read is no reason to stay.
+  const loaded = await loadRouter(file)
+  const cut = loaded.ok ? await refusedCut(host, loaded.router, options) : undefined
   return runApply({
     host,
     desired: desiredOf(found.generation),
-    source: (await host.read(`${generationPath(number)}/router.yaml`)) ?? '',
+    source: (await host.read(file)) ?? '',
     restoresYaml: true,
     flags: options,
     ensureImages: imagesOf(host, ensureImages),
+    veto: async () => cut,
     async onConfirmed(made) {
       const kept = await restoreYaml(host, made)
       return kept === undefined

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { Running } from '../../../src/lab/host.ts'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
+import { WAN } from '../../../src/lab/topology.ts'
 import { count } from '../support/counts.ts'
 import { editedYaml } from '../support/edit-yaml.ts'
 import { machineState, stateDiff } from '../support/machine-state.ts'
@@ -298,6 +299,15 @@ describe('rollback', () => {
     const before = await machineState(lab.router)
     const two = await otherRules()
     await applyYaml(lab, two)
+    // From the WAN, where SSH is not let in.
+    const cut = await lab.router.exec(['sh', '-c', 'sekisho rollback; exit $?'], {
+      env: { SSH_CONNECTION: `203.0.113.80 50000 ${WAN.router4} 22` },
+    })
+    expect(cut).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the WAN, from where SSH is not let in'),
+    })
+    expect(cut.stderr).toContain('Nothing was changed.')
     await lab.unplug('isp')
     onTestFinished(async () => {
       await lab.plug('isp')
