@@ -1,5 +1,5 @@
-import { linkedGeneration } from '../router/generation.ts'
-import { now, readGuard } from '../router/guard.ts'
+import { now, readGuard } from '../router/apply/guard.ts'
+import { linkedGeneration } from '../router/generation/generation.ts'
 import type { Host } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { confirm } from '../router/confirm.ts'
+import { confirm } from '../router/apply/confirm.ts'
+import { sessionOf } from '../router/apply/session.ts'
 import { createHost } from '../router/host.ts'
-import { sessionOf } from '../router/session.ts'
 import { asRoot } from './report.ts'
 import { complain } from './run-apply.ts'
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
-import { compareGenerations } from '../router/compare-generations.ts'
-import { describeComparison } from '../router/describe-comparison.ts'
-import { findGeneration } from '../router/history.ts'
+import { compareGenerations } from '../router/generation/compare.ts'
+import { describeComparison } from '../router/generation/describe-comparison.ts'
+import { findGeneration } from '../router/generation/history.ts'
 import { createHost } from '../router/host.ts'
 import { terminalOptions } from './terminal.ts'
 

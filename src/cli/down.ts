@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { down } from '../router/down.ts'
+import { down } from '../router/apply/down.ts'
 import { createHost } from '../router/host.ts'
 import { outliveTheTerminal } from './outlive.ts'
 import { asRoot } from './report.ts'

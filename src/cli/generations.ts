@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { describeHistory } from '../router/describe-history.ts'
-import { listHistory } from '../router/history.ts'
+import { describeHistory } from '../router/generation/describe-history.ts'
+import { listHistory } from '../router/generation/history.ts'
 import { createHost } from '../router/host.ts'
 import { terminalOptions } from './terminal.ts'
 

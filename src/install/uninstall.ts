@@ -1,4 +1,4 @@
-import { type ApplyResult, apply } from '../router/apply.ts'
+import { type ApplyResult, apply } from '../router/apply/apply.ts'
 import { NOTHING } from '../router/desired.ts'
 import type { Host } from '../router/host.ts'
 import { readCurrent } from '../router/observe.ts'

@@ -1,7 +1,7 @@
 import { readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { linkedGeneration } from '../router/generation.ts'
+import { linkedGeneration } from '../router/generation/generation.ts'
 import { type Host, hasCode } from '../router/host.ts'
 import { PATHS } from '../router/paths.ts'
 import { activateRelease, installRelease } from './install.ts'

@@ -2,7 +2,8 @@ import { stripVTControlCharacters } from 'node:util'
 import { expect, describe as group, it } from 'vitest'
 import type { Change } from '../config/changes.ts'
 import { describe, describeJson } from './describe.ts'
-import type { Plan, Step } from './plan.ts'
+import type { Plan } from './plan/plan.ts'
+import type { Step } from './plan/step.ts'
 
 const CHANGES: readonly Change[] = [
   {

@@ -3,9 +3,10 @@ import { type Change, MARKS } from '../config/changes.ts'
 import { unifiedDiff } from '../lib/diff-lines.ts'
 import { printableLine } from '../lib/printable.ts'
 import { wrap } from '../lib/wrap.ts'
-import type { Drift } from './drift.ts'
-import { hintsOf, outcomeOf } from './impact.ts'
-import type { Plan, Step } from './plan.ts'
+import type { Drift } from './plan/drift.ts'
+import { hintsOf, outcomeOf } from './plan/impact.ts'
+import type { Plan } from './plan/plan.ts'
+import type { Step } from './plan/step.ts'
 
 export interface DescribeOptions {
   /** Every step, with the lines of the generated files that change. Secrets are never shown. */

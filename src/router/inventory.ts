@@ -3,7 +3,7 @@ import type { Stat } from './host.ts'
 import type { LiveLink } from './link-state.ts'
 import type { Saved } from './merged.ts'
 import type { LinkSettings } from './saved-links.ts'
-import type { TakeoverAction } from './takeover.ts'
+import type { TakeoverAction } from './takeover/takeover.ts'
 
 /** A path in /etc that a generation fills: a symlink, or a copy where a program may not follow it to us. */
 export type Place =

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { sampleRouter } from '../../../tests/sample-router.ts'
 import { compile } from '../compile.ts'
 import type { DesiredState } from '../desired.ts'
-import { manifestOf } from '../generation.ts'
+import { manifestOf } from '../generation/generation.ts'
 import { defineModule } from '../module.ts'
 
 function desired(agentRequests: boolean | undefined): DesiredState {
