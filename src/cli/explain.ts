@@ -5,7 +5,7 @@ import { parse } from '../config/parse.ts'
 import { RouterConfig } from '../config/schema.ts'
 import type { Decider } from '../prove/decision.ts'
 import { type Explained, type Explanation, explain, type Question } from '../prove/explain.ts'
-import { findParty, type KnownDevice, type Party, partyText } from '../prove/find-party.ts'
+import { findParty, type Known, type KnownDevice, type Party, partyText } from '../prove/find-party.ts'
 import { type Live, observeLive } from '../prove/live.ts'
 import type { ProbeProtocol } from '../prove/twin-spec.ts'
 import { overviewOf } from '../recorder/devices/overview.ts'
@@ -14,12 +14,13 @@ import { createHost } from '../router/host.ts'
 import type { Router } from '../router/model.ts'
 import { normalise } from '../router/normalise.ts'
 import { PATHS } from '../router/paths.ts'
+import { partyInDns } from './party-in-dns.ts'
 
 /** `sekisho explain`: exit 0 when it passes, 4 when it is blocked, 1 when it cannot tell. */
 export function explainCommand(): Command {
   return new Command('explain')
     .description('what the live firewall does with a new connection, by which rule, and why')
-    .argument('<source>', 'an address, a device, a network, wan, containers or router')
+    .argument('<source>', 'an address, a device, a name of DNS, a network, wan, containers or router')
     .argument('<destination>', 'the same')
     .argument('[protocol]', 'tcp, udp or icmp', 'icmp')
     .argument('[port]', 'the destination port')
@@ -62,10 +63,10 @@ async function run(
   const router = await routerInUse()
   const known = { live, router, devices: await knownDevices() }
   // Who is asked for "router" first has no other end yet: the second is found without it.
-  const far = findParty(destination, undefined, known)
-  const from = findParty(source, typeof far === 'string' ? undefined : far, known)
+  const far = await partyOf(destination, undefined, known)
+  const from = await partyOf(source, typeof far === 'string' ? undefined : far, known)
   if (typeof from === 'string') return fail(from)
-  const to = findParty(destination, from, known)
+  const to = await partyOf(destination, from, known)
   if (typeof to === 'string') return fail(to)
   const questions = (['v4', 'v6'] as const).flatMap((version): Question[] => {
     const [one, two] = [from[version], to[version]]
@@ -92,6 +93,12 @@ async function run(
           notes.map((note) => `! ${note}\n`).join(''),
   )
   return answers.every(({ verdict }) => verdict === 'passes') ? 0 : 4
+}
+
+/** Whom a word means here, else in DNS; the problem in words when it means nobody. */
+async function partyOf(word: string, other: Party | undefined, known: Known): Promise<Party | string> {
+  const party = findParty(word, other, known)
+  return typeof party === 'string' ? ((await partyInDns(word)) ?? party) : party
 }
 
 function fail(message: string): number {

@@ -68,11 +68,11 @@ export function findParty(text: string, other: Party | undefined, known: Known):
   if (device || isMac(text)) return `${text} has no address now. Fix: name an address`
   if (parseIpOrCidr(text)) return `${text} is a prefix. Fix: write one address in it`
   const zones = ['wan', 'router', 'containers', ...(router?.networks ?? []).map(({ name }) => name)]
-  return `nobody is called ${JSON.stringify(text.slice(0, 40))}. Fix: write an address, a device of "sekisho devices", or a zone: ${zones.join(', ')}`
+  return `nobody is called ${JSON.stringify(text.slice(0, 40))}. Fix: write an address, a device of "sekisho devices", a name of DNS, or a zone: ${zones.join(', ')}`
 }
 
 /** The first IPv4 address and the first IPv6 address that is more than the link's, the Internet's before our own. */
-function partyOf(label: string, ips: readonly Ip[]): Party {
+export function partyOf(label: string, ips: readonly Ip[]): Party {
   const v4 = ips.find(({ version }) => version === 4)
   const six = ips.filter(({ version, value }) => version === 6 && value >> 118n !== 0x3fan)
   const v6 = six.find(({ value }) => value >> 121n !== 0x7en) ?? six[0]

@@ -121,6 +121,15 @@ describe('explain, on the live rules', () => {
     })
   })
 
+  test('a server by its name, as the router resolves it', async () => {
+    const { v4 } = await addressesOf(lab.laptop)
+    const said = await lab.router.exec(['sekisho', 'explain', v4, 'www.example.org', 'tcp', '80'])
+    expect(said).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`${v4} → www.example.org 203.0.113.80, TCP port 80: passes`),
+    })
+  })
+
   test("the WAN does not reach the router's ssh, and home does", async () => {
     const outside = await explain('wan', 'router', 'tcp', '22')
     expect(outside.code).toBe(4)
@@ -165,6 +174,7 @@ describe('explain, on the live rules', () => {
 
   test.each([
     [['nobody', 'wan'], 'nobody is called "nobody"'],
+    [['laptop', 'nowhere.example.org'], 'nobody is called "nowhere.example.org"'],
     [['laptop', 'wan', 'gre'], '"gre" is not tcp, udp or icmp'],
     [['laptop', 'wan', 'tcp'], 'tcp needs a port'],
     [['laptop', 'wan', 'tcp', '70000'], '"70000" is no port'],
