@@ -14,6 +14,7 @@ import { giveLinkBack, giveOwnBack, rememberLinks } from '../saved-links.ts'
 import { setOthers } from '../saved-sysctls.ts'
 import { doTakeover, undoTakeover } from '../takeover/takeover.ts'
 import { writeJson } from '../write-json.ts'
+import { announce } from './announce.ts'
 
 /** Makes these image references available to Docker, without any network. Throws when one cannot be. */
 export type EnsureImages = (images: readonly string[]) => Promise<void>
@@ -222,7 +223,7 @@ async function tmpfiles(host: Host): Promise<void> {
 
 async function networkd(
   host: Host,
-  { before, after, mended, found }: Extract<Step, { do: 'networkd' }>,
+  { before, after, changed, mended, found }: Extract<Step, { do: 'networkd' }>,
 ): Promise<void> {
   if (after.devices.length > 0) await rememberLinks(host, found)
   for (const [device, subnet] of Object.entries(before.delegated))
@@ -242,6 +243,7 @@ async function networkd(
   // A reload brings back devices that are missing, and leaves alone those whose files are the same.
   for (const name of mended) await host.exec(['networkctl', 'reconfigure', name])
   await linksAreUp(host, after.wanted)
+  await announce(host, [...changed, ...mended])
 }
 
 /** networkd does one at a time, and the agent asks for some too: that it is busy is no failure. */

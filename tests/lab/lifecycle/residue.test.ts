@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type Lab, openLab } from '../../../src/lab/lab.ts'
 import { runOk } from '../../../src/lib/run.ts'
 import { MODULES } from '../../../src/modules.ts'
@@ -164,7 +164,17 @@ describe('an option', () => {
       })
       document.setIn(['networks', 'guest', 'subnet_id'], 9)
     })
+    // A host that is sure of our Ethernet address for long: it has to hear that it is another one.
+    const reachable = 'net.ipv4.neigh.eth0.base_reachable_time_ms'
+    const sure = (ms: number) => lab.laptop.execOk(['sysctl', '-qw', `${reachable}=${ms}`])
+    onTestFinished(async () => void (await sure(30_000)))
+    await sure(600_000)
+    await lab.laptop.execOk(['ip', 'neighbour', 'flush', 'all'])
+    const ping = () => lab.laptop.execOk(['ping', '-c', '1', '-W', '2', '10.0.0.1'])
+    await ping()
+
     await applyYaml(lab, yaml)
+    await ping()
     await expect
       .poll(() => lab.router.execOk(['ip', '-6', 'route', 'show', 'dev', 'lan1']), { timeout: 20_000 })
       .toContain('2001:db8:100:9::/64')
@@ -176,6 +186,7 @@ describe('an option', () => {
       .toContain(' 10.0.2.')
 
     await baseline(lab)
+    await ping()
     await lab.renew('phone')
     await expect
       .poll(() => lab.phone.execOk(['ip', '-o', '-4', 'address']), { timeout: 30_000, interval: 500 })
