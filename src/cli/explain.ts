@@ -62,11 +62,13 @@ async function run(
   }
   const router = await routerInUse()
   const known = { live, router, devices: await knownDevices() }
+  const named = await partiesInDns([source, destination], known)
+  const endOf = (word: string, other?: Party) => named.get(word) ?? findParty(word, other, known)
   // Who is asked for "router" first has no other end yet: the second is found without it.
-  const far = await partyOf(destination, undefined, known)
-  const from = await partyOf(source, typeof far === 'string' ? undefined : far, known)
+  const far = endOf(destination)
+  const from = endOf(source, typeof far === 'string' ? undefined : far)
   if (typeof from === 'string') return fail(from)
-  const to = await partyOf(destination, from, known)
+  const to = endOf(destination, from)
   if (typeof to === 'string') return fail(to)
   const questions = (['v4', 'v6'] as const).flatMap((version): Question[] => {
     const [one, two] = [from[version], to[version]]
@@ -95,10 +97,11 @@ async function run(
   return answers.every(({ verdict }) => verdict === 'passes') ? 0 : 4
 }
 
-/** Whom a word means here, else in DNS; the problem in words when it means nobody. */
-async function partyOf(word: string, other: Party | undefined, known: Known): Promise<Party | string> {
-  const party = findParty(word, other, known)
-  return typeof party === 'string' ? ((await partyInDns(word)) ?? party) : party
+/** Those of the words that mean nobody here, and somebody in DNS. */
+async function partiesInDns(words: readonly string[], known: Known): Promise<Map<string, Party>> {
+  const strange = words.filter((word) => typeof findParty(word, undefined, known) === 'string')
+  const found = await Promise.all(strange.map(partyInDns))
+  return new Map(found.flatMap((party) => (party ? [[party.label, party]] : [])))
 }
 
 function fail(message: string): number {

@@ -43,26 +43,40 @@ export function wantedLinks(files: Texts): WantedLink[] {
 
 const Links = z.array(
   z.object({
+    ifindex: z.number(),
     ifname: z.string(),
+    /** Its link-layer address; a tunnel has none. */
+    address: z.string().optional(),
     master: z.string().optional(),
-    addr_info: z.array(z.object({ local: z.string(), prefixlen: z.number() }).partial()).default([]),
+    addr_info: z
+      .array(z.object({ family: z.string(), local: z.string(), prefixlen: z.number() }).partial())
+      .default([]),
   }),
 )
 
-/** All links of the machine by name; undefined when the kernel cannot be asked. */
-export async function observeLinks(host: Host): Promise<Readonly<Record<string, LiveLink>> | undefined> {
+/** All links of the machine as ip(8) prints them; undefined when the kernel cannot be asked. */
+export async function readLinks(host: Host): Promise<z.output<typeof Links> | undefined> {
   const { code, stdout } = await host.exec(['ip', '-json', 'address', 'show'])
   if (code !== 0 || stdout.trim() === '') return undefined
-  return Object.fromEntries(
-    Links.parse(JSON.parse(stdout)).map(({ ifname, master, addr_info }) => [
-      ifname,
-      {
-        addresses: addr_info.flatMap(({ local, prefixlen }) =>
-          local === undefined ? [] : [`${local}/${prefixlen}`],
-        ),
-        ...(master !== undefined && { bridge: master }),
-      },
-    ]),
+  return Links.parse(JSON.parse(stdout))
+}
+
+/** All links of the machine by name; undefined when the kernel cannot be asked. */
+export async function observeLinks(host: Host): Promise<Readonly<Record<string, LiveLink>> | undefined> {
+  const links = await readLinks(host)
+  return (
+    links &&
+    Object.fromEntries(
+      links.map(({ ifname, master, addr_info }) => [
+        ifname,
+        {
+          addresses: addr_info.flatMap(({ local, prefixlen }) =>
+            local === undefined ? [] : [`${local}/${prefixlen}`],
+          ),
+          ...(master !== undefined && { bridge: master }),
+        },
+      ]),
+    )
   )
 }
 

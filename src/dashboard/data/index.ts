@@ -278,16 +278,15 @@ class Data implements DashboardData {
   }
 
   async *#allNames(query: NamesQuery, signal: AbortSignal | undefined) {
-    let place: NamePlace | undefined
+    let behind: NamePlace | undefined
     do {
-      const behind = place
       const some = { ...query, behind }
       const page = await this.#answer('names behind', some, signal, (session) =>
-        namesAfter(session, query, this.#router, behind),
+        namesAfter(session, some, this.#router),
       )
       yield page.rows
-      place = page.end
-    } while (place !== undefined)
+      behind = page.end
+    } while (behind !== undefined)
   }
 
   async #page(

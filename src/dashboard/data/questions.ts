@@ -71,7 +71,7 @@ export async function questionsOf(
 /** What was asked most, and how many questions there were. */
 export async function namesOf(session: Session, query: NamesQuery, router: Router): Promise<NamesReport> {
   const parts = partsOf(query, router.timezone)
-  const where = `${during('dns', query)} AND ${await matching(session, query, router.addresses)}`
+  const where = await namedWhere(session, query, router)
   const counts = await rowsOf(
     session,
     ['dns'],
@@ -100,12 +100,15 @@ interface MostAsked {
 /** The names behind a place in the list; from its beginning without one. */
 export async function namesAfter(
   session: Session,
-  query: NamesQuery,
+  query: NamesQuery & { readonly behind: NamePlace | undefined },
   router: Router,
-  place: NamePlace | undefined,
 ): Promise<MostAsked> {
-  const where = `${during('dns', query)} AND ${await matching(session, query, router.addresses)}`
-  return mostAsked(session, where, query.limit, place)
+  return mostAsked(session, await namedWhere(session, query, router), query.limit, query.behind)
+}
+
+/** SQL for the questions whose names are counted. */
+async function namedWhere(session: Session, query: NamesQuery, { addresses }: Router): Promise<string> {
+  return `${during('dns', query)} AND ${await matching(session, query, addresses)}`
 }
 
 async function mostAsked(

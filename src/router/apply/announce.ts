@@ -1,14 +1,5 @@
-import { z } from 'zod'
 import type { Host } from '../host.ts'
-
-const Links = z.array(
-  z.object({
-    ifindex: z.number(),
-    ifname: z.string(),
-    address: z.string().optional(),
-    addr_info: z.array(z.object({ family: z.string(), local: z.string() }).partial()).default([]),
-  }),
-)
+import { readLinks } from '../link-state.ts'
 
 /** The packets of RFC 5227 section 2.3: an ARP request of one's own address, twice, two seconds apart. */
 const SEND = String.raw`
@@ -35,9 +26,7 @@ for my $round (1, 2) {
  * (Of IPv6 they hear by themselves: the router is another link-local address.)
  */
 export async function announce(host: Host, devices: readonly string[]): Promise<void> {
-  const { code, stdout } = await host.exec(['ip', '-json', 'address', 'show'])
-  if (code !== 0 || stdout.trim() === '') return
-  const own = Links.parse(JSON.parse(stdout))
+  const own = ((await readLinks(host)) ?? [])
     .filter(({ ifname }) => devices.includes(ifname))
     .flatMap(({ ifindex, address = '', addr_info }) =>
       addr_info.flatMap(({ family, local }) =>
